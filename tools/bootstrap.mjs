@@ -1,0 +1,53 @@
+// Sets a fresh checkout up, then runs one TypeScript entry on Node 24.
+//
+// Runs under whatever Node (>= 20) npm happens to use, so it is plain JavaScript and imports nothing installed.
+// Idempotent: dependencies are installed only when the lock file is newer than the last install.
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
+
+/** Installs the locked packages when `node_modules` is missing or older than the lock file. */
+export function installPackages() {
+  const lock = join(root, 'package-lock.json')
+  const installed = join(root, 'node_modules', '.package-lock.json')
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return
+  process.stderr.write('crossfade: installing the locked packages (once)\n')
+  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2] })
+  if (npm.status !== 0) {
+    process.stderr.write('crossfade: npm ci failed; run it by hand in the project root to see why\n')
+    process.exit(1)
+  }
+}
+
+/** The Node 24 to run on: the locked package where one exists for this platform, else this Node if it is new enough. */
+function node24() {
+  const locked = join(root, 'node_modules', '.bin', 'node')
+  if (existsSync(locked)) return locked
+  if (Number(process.versions.node.split('.')[0]) >= 24) return process.execPath
+  process.stderr.write(
+    `crossfade: needs Node 24, and no packaged one exists for ${process.platform}-${process.arch}; install Node 24 and run again\n`,
+  )
+  process.exit(1)
+}
+
+/**
+ * Runs `entry` with `args` on Node 24, passes signals on, and exits as it exits.
+ * @param {string} entry path of a TypeScript file
+ * @param {string[]} args
+ */
+export function runOnNode24(entry, args) {
+  const child = spawn(node24(), ['--disable-warning=ExperimentalWarning', entry, ...args], { stdio: 'inherit' })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.on('exit', (code, signal) => process.exit(signal ? 128 + 15 : (code ?? 1)))
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [entry, ...args] = process.argv.slice(2)
+  if (!entry) throw new Error('usage: node tools/bootstrap.mjs ENTRY.ts [ARG …]')
+  installPackages()
+  runOnNode24(join(root, entry), args)
+}
