@@ -50,7 +50,8 @@ function writeAt(path: string, identifier: Buffer): void {
 function findChecksum(control: Buffer): number {
   let crc = 0xffffffff
   for (let offset = 0; offset <= CONTROL_STRUCT_BYTES_MAX - CRC_BYTES; offset++) {
-    if (offset > IDENTIFIER_BYTES && offset % 4 === 0 && control.readUInt32LE(offset) === (crc ^ 0xffffffff) >>> 0) return offset
+    if (offset > IDENTIFIER_BYTES && offset % 4 === 0 && control.readUInt32LE(offset) === (crc ^ 0xffffffff) >>> 0)
+      return offset
     crc = (CRC32C_TABLE[(crc ^ control.readUInt8(offset)) & 0xff] ?? 0) ^ (crc >>> 8)
   }
   throw new Error('pg_control holds no valid checksum')

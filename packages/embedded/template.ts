@@ -33,7 +33,9 @@ export function createDataDirectory(dataDirectory: string, cluster: NewCluster):
 
 /** The template for this version and superuser, made when missing. Several processes may make it at once; one wins. */
 function templateOf(cluster: NewCluster): string {
-  const key = createHash('sha256').update(JSON.stringify([cluster.binaries.release, cluster.superuser])).digest('hex')
+  const key = createHash('sha256')
+    .update(JSON.stringify([cluster.binaries.release, cluster.superuser]))
+    .digest('hex')
   const template = join(baseDirectory(), 'templates', `${cluster.binaries.release}-${key.slice(0, 12)}`)
   if (existsSync(template)) return template
   const partial = `${template}.${process.pid}.partial`
@@ -50,22 +52,34 @@ function initialize(directory: string, cluster: NewCluster, password?: string): 
   execFileSync(
     cluster.binaries.initdb,
     [
-      '--pgdata', directory,
-      '--username', cluster.superuser,
+      '--pgdata',
+      directory,
+      '--username',
+      cluster.superuser,
       '--encoding=UTF8',
       '--locale=C',
       '--no-sync',
       '--no-instructions',
       ...authentication,
     ],
-    { ...user, cwd: '/', input: `${password ?? ''}\n`, stdio: ['pipe', 'pipe', 'pipe'], env: { LC_ALL: 'C', PATH: process.env['PATH'] } },
+    {
+      ...user,
+      cwd: '/',
+      input: `${password ?? ''}\n`,
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { LC_ALL: 'C', PATH: process.env['PATH'] },
+    },
   )
 }
 
 function copyTemplate(template: string, directory: string): void {
   const user = runAs()
   mkdirOwnedBy(directory, user)
-  execFileSync('cp', ['-a', '--reflink=auto', `${template}/.`, directory], { ...user, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] })
+  execFileSync('cp', ['-a', '--reflink=auto', `${template}/.`, directory], {
+    ...user,
+    cwd: '/',
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
 }
 
 /** Creates a directory only its owner may enter (PostgreSQL insists) and gives it to the user PostgreSQL runs as. */
