@@ -44,7 +44,7 @@ function packageDirectory(version: PostgresVersion): string {
 }
 
 /** Creates the links that are missing. The same link made by another process at the same time is fine. */
-function hydrateSymlinks(native: string): void {
+export function hydrateSymlinks(native: string): void {
   const listed = JSON.parse(readFileSync(join(native, 'pg-symlinks.json'), 'utf8')) as Link[]
   for (const { source, target } of listed) {
     const link = join(native, '..', target)

@@ -5,11 +5,11 @@ import { join, resolve } from 'node:path'
 import pg from 'pg'
 import { type Binaries, binariesOf, type PostgresVersion } from './binaries.ts'
 import { reapAbandonedClusters, recordOwner, tieToThisProcess } from './owner.ts'
-import { baseDirectory, runAs } from './places.ts'
+import { baseDirectory, isReachable, runAs } from './places.ts'
 import { dataDirectoryOf, removeHome, runningPostmaster, startPostmaster } from './postmaster.ts'
 import { childrenOf, isAlive, sendSignal, waitForEnd } from './processes.ts'
 import { configurationFile } from './settings.ts'
-import { createDataDirectory, writeFileOwnedBy } from './template.ts'
+import { createDataDirectory, createDataDirectoryElsewhere, writeFileOwnedBy } from './template.ts'
 
 const HOST = '127.0.0.1'
 /** Below the kernel's ephemeral range, so that no outgoing connection takes the port of a cluster that is restarting. */
@@ -249,7 +249,9 @@ function makeHome(directory: string | undefined): string {
 function prepareDataDirectory(home: string, binaries: Binaries, options: ClusterOptions, ephemeral: boolean): void {
   const data = dataDirectoryOf(home)
   if (!existsSync(data)) {
-    createDataDirectory(data, { binaries, superuser: options.superuser ?? 'postgres', password: options.password })
+    const cluster = { binaries, superuser: options.superuser ?? 'postgres', password: options.password }
+    if (isReachable(home, runAs())) createDataDirectory(data, cluster)
+    else createDataDirectoryElsewhere(data, cluster)
   }
   const found = readFileSync(join(data, 'PG_VERSION'), 'utf8').trim()
   if (found !== String(options.version)) {

@@ -97,7 +97,7 @@ if [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd")" = "$data" ]; then
   while [ "$(readlink "/proc/$pid/cwd")" = "$data" ] && [ "$tries" -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
   [ "$tries" -lt 100 ] || kill -KILL "$pid"
 fi
-cd / && rm -rf -- "$1/data" "$1/server.log" "$1/owner.json" && rmdir -- "$1"
+cd / && rm -rf -- "$data" "$1/data" "$1/server.log" "$1/owner.json" && rmdir -- "$1"
 `
 
 function startWatchdog(home: string): () => void {

@@ -2,8 +2,19 @@
 //
 // A home holds `data` (PostgreSQL's own), `server.log`, and for ephemeral clusters `owner.json`.
 import { execFileSync, spawn } from 'node:child_process'
-import { chownSync, closeSync, existsSync, openSync, readFileSync, realpathSync, rmdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmdirSync,
+  rmSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { runAs } from './places.ts'
 import { isAlive, workingDirectoryOf } from './processes.ts'
@@ -50,7 +61,7 @@ export async function startPostmaster(program: string, home: string, port: numbe
   const logPath = join(home, 'server.log')
   const log = openSync(logPath, 'a', 0o600)
   if (user.uid !== undefined && user.gid !== undefined) chownSync(logPath, user.uid, user.gid)
-  const child = spawn(program, ['-D', dataDirectoryOf(home), '-p', String(port)], {
+  const child = spawn(program, ['-D', realpathSync(dataDirectoryOf(home)), '-p', String(port)], {
     ...user,
     cwd: '/',
     detached: true,
@@ -89,6 +100,7 @@ function logTail(home: string): string {
  */
 export function removeHome(home: string): void {
   removeSharedMemory(home)
+  removeDataElsewhere(home)
   for (const name of ['data', 'server.log', 'owner.json']) {
     rmSync(join(home, name), { recursive: true, force: true, maxRetries: 5 })
   }
@@ -98,6 +110,13 @@ export function removeHome(home: string): void {
     const code = (error as NodeJS.ErrnoException).code
     if (code !== 'ENOENT' && code !== 'ENOTEMPTY' && code !== 'ENOTDIR') throw error
   }
+}
+
+/** `data` is a link when the home could not be reached by the user PostgreSQL runs as. */
+function removeDataElsewhere(home: string): void {
+  const data = dataDirectoryOf(home)
+  if (!lstatSync(data, { throwIfNoEntry: false })?.isSymbolicLink()) return
+  rmSync(dirname(readlinkSync(data)), { recursive: true, force: true })
 }
 
 /** A killed server leaves its System V segment behind; the kernel allows a few thousand on a machine. */

@@ -2,11 +2,24 @@
 // Every copy gets a system identifier of its own, as initdb would have given it.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chownSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import type { Binaries } from './binaries.ts'
 import { baseDirectory, type RunAs, runAs } from './places.ts'
 import { setSystemIdentifier } from './system-identifier.ts'
+
+/** Kept over restarts of the machine and reachable by everybody, unlike home directories. */
+const ELSEWHERE = '/var/lib/crossfade'
 
 export interface NewCluster {
   binaries: Binaries
@@ -31,6 +44,23 @@ export function createDataDirectory(dataDirectory: string, cluster: NewCluster):
   renameUnlessPresent(partial, dataDirectory)
 }
 
+/**
+ * As `createDataDirectory`, for a place that the user PostgreSQL runs as can't reach (a root user's home): the data
+ * stands below /var/lib/crossfade and `dataDirectory` becomes a link to it.
+ */
+export function createDataDirectoryElsewhere(dataDirectory: string, cluster: NewCluster): void {
+  mkdirSync(ELSEWHERE, { recursive: true, mode: 0o711 })
+  const parent = mkdtempSync(join(ELSEWHERE, 'cluster-'))
+  chmodSync(parent, 0o711)
+  createDataDirectory(join(parent, 'data'), cluster)
+  try {
+    symlinkSync(join(parent, 'data'), dataDirectory)
+  } catch (error) {
+    rmSync(parent, { recursive: true, force: true })
+    if (!existsSync(dataDirectory)) throw error
+  }
+}
+
 /** The template for this version and superuser, made when missing. Several processes may make it at once; one wins. */
 function templateOf(cluster: NewCluster): string {
   const key = createHash('sha256')
@@ -48,28 +78,20 @@ function templateOf(cluster: NewCluster): string {
 function initialize(directory: string, cluster: NewCluster, password?: string): void {
   const user = runAs()
   mkdirOwnedBy(directory, user)
-  const authentication = password === undefined ? ['--auth=trust'] : ['--auth=scram-sha-256', '--pwfile=/dev/stdin']
-  execFileSync(
-    cluster.binaries.initdb,
-    [
-      '--pgdata',
-      directory,
-      '--username',
-      cluster.superuser,
-      '--encoding=UTF8',
-      '--locale=C',
-      '--no-sync',
-      '--no-instructions',
-      ...authentication,
-    ],
-    {
-      ...user,
-      cwd: '/',
-      input: `${password ?? ''}\n`,
-      stdio: ['pipe', 'pipe', 'pipe'],
-      env: { LC_ALL: 'C', PATH: process.env['PATH'] },
-    },
-  )
+  const passwordFile = `${directory}.password`
+  if (password !== undefined) writeFileOwnedBy(passwordFile, `${password}\n`, user)
+  const authentication =
+    password === undefined ? ['--auth=trust'] : ['--auth=scram-sha-256', `--pwfile=${passwordFile}`]
+  const programArguments = ['--encoding=UTF8', '--locale=C', '--no-sync', '--no-instructions', ...authentication]
+  try {
+    execFileSync(
+      cluster.binaries.initdb,
+      ['--pgdata', directory, '--username', cluster.superuser, ...programArguments],
+      { ...user, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'], env: { LC_ALL: 'C', PATH: process.env['PATH'] } },
+    )
+  } finally {
+    rmSync(passwordFile, { force: true })
+  }
 }
 
 function copyTemplate(template: string, directory: string): void {
