@@ -16,7 +16,10 @@ export function installPackages() {
   const installed = join(root, 'node_modules', '.package-lock.json')
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return
   process.stderr.write('crossfade: installing the locked packages (once)\n')
-  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2] })
+  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  })
   if (npm.status !== 0) {
     process.stderr.write('crossfade: npm ci failed; run it by hand in the project root to see why\n')
     process.exit(1)

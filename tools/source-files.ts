@@ -1,0 +1,24 @@
+// The project's own files: what the checks look at and where the tests are found.
+import { readdirSync } from 'node:fs'
+import { join, relative, resolve } from 'node:path'
+
+export const ROOT = resolve(import.meta.dirname, '..')
+
+const NOT_OURS = new Set(['node_modules', 'dist', '.git', '.crossfade', 'coverage', 'generated'])
+
+/** Every file of the project below `directory`, as sorted paths relative to `root`; dependencies and builds excluded. */
+export function sourceFiles(root = ROOT, directory = root): string[] {
+  const found: string[] = []
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    if (NOT_OURS.has(entry.name) || entry.name.endsWith('.partial')) continue
+    const path = join(directory, entry.name)
+    if (entry.isDirectory()) found.push(...sourceFiles(root, path))
+    else if (entry.isFile()) found.push(relative(root, path))
+  }
+  return found.sort()
+}
+
+/** Whether a path is a TypeScript source, the console's included. */
+export function isTypeScript(path: string): boolean {
+  return path.endsWith('.ts') || path.endsWith('.tsx')
+}

@@ -1,0 +1,61 @@
+// Shows several test runs as one: every test as it ends, the failing ones again at the end, and one summary in the
+// form that node's own test runner prints.
+import { once } from 'node:events'
+import type { TestsStream } from 'node:test'
+import { spec } from 'node:test/reporters'
+
+const COUNTS = ['tests', 'suites', 'pass', 'fail', 'cancelled', 'skipped', 'todo'] as const
+type Count = (typeof COUNTS)[number]
+
+interface Diagnostic {
+  type: 'test:diagnostic'
+  data: { message: string; nesting: number }
+}
+
+export class Report {
+  readonly counts: Record<Count, number> = { tests: 0, suites: 0, pass: 0, fail: 0, cancelled: 0, skipped: 0, todo: 0 }
+  closed = false
+  readonly #reporter = new spec()
+  readonly #started = Date.now()
+
+  constructor() {
+    this.#reporter.pipe(process.stdout, { end: false })
+  }
+
+  /** Shows a run and adds its counts. Resolves when the run has ended. */
+  async follow(run: TestsStream): Promise<void> {
+    for await (const event of run as AsyncIterable<{ type: string; data: unknown }>) {
+      if (isSummaryLine(event)) this.#add(event.data.message)
+      else if (!this.#reporter.write(event)) await once(this.#reporter, 'drain')
+    }
+  }
+
+  /** Prints the failing tests and the summary. */
+  async close(files: { pure: number; database: number }): Promise<void> {
+    this.#reporter.end()
+    await once(this.#reporter, 'end')
+    const lines = COUNTS.map((name) => `ℹ ${name} ${this.counts[name]}`)
+    process.stdout.write(`\n${lines.join('\n')}\nℹ duration_ms ${Date.now() - this.#started}\n`)
+    const verdict = this.succeeded ? 'passed' : this.counts.tests === 0 ? 'no tests ran' : 'FAILED'
+    const found = `${files.pure} files in one process, ${files.database} in processes of their own`
+    process.stdout.write(`crossfade tests: ${verdict}: ${this.counts.pass} of ${this.counts.tests} tests (${found})\n`)
+    this.closed = true
+  }
+
+  /** No tests at all is a failure: a filter that matches nothing proves nothing. */
+  get succeeded(): boolean {
+    return this.counts.tests > 0 && this.counts.fail === 0 && this.counts.cancelled === 0
+  }
+
+  #add(message: string): void {
+    const [name, value] = message.split(' ')
+    if (COUNTS.includes(name as Count)) this.counts[name as Count] += Number(value)
+  }
+}
+
+/** The lines a run ends with, replaced here by the sum over all runs. */
+function isSummaryLine(event: { type: string; data: unknown }): event is Diagnostic {
+  if (event.type !== 'test:diagnostic') return false
+  const { message, nesting } = (event as Diagnostic).data
+  return nesting === 0 && /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/.test(message)
+}

@@ -1,0 +1,58 @@
+// `npm test [-- PATH …] [--name PATTERN] [--pure | --pg]`: finds the tests, sets up what they need, runs them.
+//
+// Pure tests share this process, which is many times faster than a process each. Tests on a real database get a
+// process each, two at a time, so that a killed server or a leaked connection stays with the test that caused it.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { run } from 'node:test'
+import { parseArgs } from 'node:util'
+import { ensureConsoleBuilt } from '../build/console.ts'
+import { PROGRAMS, type ProgramName, setUpPrograms } from '../setup/debian-packages.ts'
+import { ROOT, sourceFiles } from '../source-files.ts'
+import { Report } from './report.ts'
+import { selectTests } from './select.ts'
+
+/** For one file of database tests, and for any single test. */
+const FILE_TIMEOUT_MS = 600_000
+/** Each database test file runs a few PostgreSQL servers beside it. */
+const DATABASE_CONCURRENCY = 2
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { name: { type: 'string' }, pure: { type: 'boolean' }, pg: { type: 'boolean' } },
+})
+
+const selected = selectTests(sourceFiles(), positionals)
+const pure = values.pg ? [] : selected.pure
+const database = values.pure ? [] : selected.database
+
+setUpPrograms(programsNeededBy([...pure, ...database]))
+ensureConsoleBuilt()
+
+const report = new Report()
+// A test that ends the process would otherwise end it as if all were well.
+process.on('exit', () => {
+  if (!report.closed) process.exitCode = 1
+})
+
+const patterns = values.name === undefined ? {} : { testNamePatterns: [values.name] }
+const shared = { cwd: ROOT, timeout: FILE_TIMEOUT_MS, ...patterns }
+if (pure.length > 0) await report.follow(run({ ...shared, files: absolute(pure), isolation: 'none' }))
+if (database.length > 0) {
+  const groups = { files: absolute(database), isolation: 'process', concurrency: DATABASE_CONCURRENCY } as const
+  await report.follow(run({ ...shared, ...groups, execArgv: ['--disable-warning=ExperimentalWarning'] }))
+}
+await report.close({ pure: pure.length, database: database.length })
+// Handles that a pure test left open must not keep the run from ending.
+process.exit(report.succeeded ? 0 : 1)
+
+function absolute(paths: readonly string[]): string[] {
+  return paths.map((path) => join(ROOT, path))
+}
+
+/** A test says what it needs by calling `findOrInstall('name')`. */
+function programsNeededBy(paths: readonly string[]): ProgramName[] {
+  const texts = paths.map((path) => readFileSync(join(ROOT, path), 'utf8'))
+  const names = Object.keys(PROGRAMS) as ProgramName[]
+  return names.filter((name) => texts.some((text) => text.includes(`findOrInstall('${name}')`)))
+}
