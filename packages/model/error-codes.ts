@@ -25,17 +25,41 @@ export const errorDefinitions = {
   },
   CF1003: {
     sentence: 'The secret {name} is not set.',
-    remedy: 'Export the environment variable or create the file that the plan names; plans never hold secrets themselves.',
+    remedy:
+      'Export the environment variable or create the file that the plan names; plans never hold secrets themselves.',
     retry: false,
   },
   CF2001: {
     sentence: 'The database {shard} cannot be reached: {reason}.',
-    remedy: 'Check host, port, user and password of that URL, and that the server accepts connections from this machine.',
+    remedy:
+      'Check host, port, user and password of that URL, and that the server accepts connections from this machine.',
     retry: true,
+  },
+  CF2801: {
+    sentence: 'A row has no shard key (its key column is NULL), so no shard owns it.',
+    remedy: 'Give the row a key, choose another key column, or leave the row out with `where`.',
+    retry: false,
+  },
+  CF2802: {
+    sentence: 'No shard of the topology owns the key {key}.',
+    remedy: 'Add the key to the directory or set `otherwise`; close the gap in the ranges of the plan.',
+    retry: false,
+  },
+  CF2803: {
+    sentence: 'The shard key {key} is not an integer, but the ranges of the topology are of integers.',
+    remedy: "Use `order: 'text'` for this topology or another key column.",
+    retry: false,
+  },
+  CF2804: {
+    sentence: 'The routing of epoch {epoch} does not say who answers for {unit}.',
+    remedy:
+      'The routing in the control database is incomplete; run `crossfade status` to see which migration wrote it.',
+    retry: false,
   },
   CF9001: {
     sentence: 'Crossfade contradicted itself: {reason}.',
-    remedy: 'This is a bug; nothing was changed after it was noticed. Report it with the output of `crossfade history --json`.',
+    remedy:
+      'This is a bug; nothing was changed after it was noticed. Report it with the output of `crossfade history --json`.',
     retry: false,
   },
 } as const satisfies Record<string, ErrorDefinition>
