@@ -29,11 +29,410 @@ export const errorDefinitions = {
       'Export the environment variable or create the file that the plan names; plans never hold secrets themselves.',
     retry: false,
   },
+  CF1004: {
+    sentence: 'The plan holds a password at {place}.',
+    remedy:
+      'Take it out and name where it is found: `urlFrom: env(NAME)`, or `url` without password and `passwordFrom: env(NAME)`.',
+    retry: false,
+  },
+  CF1005: {
+    sentence: 'The plan {path} exports no plan: {reason}.',
+    remedy: 'Write `export default definePlan({ … })`.',
+    retry: false,
+  },
+  CF1006: {
+    sentence: 'The plan file {path} is not the one that was planned.',
+    remedy: 'Its transforms may differ; restore the file, or plan and apply it as a new migration.',
+    retry: false,
+  },
+  CF1010: {
+    sentence: 'The plan names the table {table} at {place}, and no source has it.',
+    remedy: 'Correct the name (schema.name, exactly as the catalog holds it) or take the entry out.',
+    retry: false,
+  },
+  CF1011: {
+    sentence: 'The plan names the column {column} of {table} at {place}, and the table does not have it.',
+    remedy: 'Correct the column name; `crossfade init URL` shows what the database has.',
+    retry: false,
+  },
+  CF1012: {
+    sentence: 'The parents of the shard keys go round in a circle: {cycle}.',
+    remedy: 'Give one of these tables a key column of its own in `tables.shardKeys`, or make it a reference table.',
+    retry: false,
+  },
+  CF1013: {
+    sentence: 'No shard key can be found for the table {table}.',
+    remedy: 'Name its column or parent in `tables.shardKeys`, list it in `tables.reference`, or exclude it.',
+    retry: false,
+  },
+  CF1014: {
+    sentence: 'The pattern {pattern} at {place} matches no table.',
+    remedy: 'Correct the pattern or take it out.',
+    retry: false,
+  },
+  CF1015: {
+    sentence: 'The plan selects no table.',
+    remedy: 'Check `tables.include` and `tables.exclude`, and that the source is the right database.',
+    retry: false,
+  },
+  CF1016: {
+    sentence: 'The topology of the {side} is not valid: {reason}.',
+    remedy: 'Correct the topology so that every key belongs to exactly one shard.',
+    retry: false,
+  },
+  CF1017: {
+    sentence: 'The plan names the shard {shard} at {place}, and there is none of that name.',
+    remedy: 'Use one of: {known}.',
+    retry: false,
+  },
+  CF1018: {
+    sentence: 'Two tables, {first} and {second}, would both become {target}.',
+    remedy: 'Rename or exclude one of them.',
+    retry: false,
+  },
+  CF1019: {
+    sentence: 'The source shards do not have the same table {table}: {reason}.',
+    remedy: 'Bring all source shards to the same schema first, or exclude the table.',
+    retry: false,
+  },
+  CF1020: {
+    sentence: '{first} and {second} are the same database.',
+    remedy: 'Give every shard a database of its own.',
+    retry: false,
+  },
+  CF1021: {
+    sentence: 'The directory table {table} of {shard} cannot be used: {reason}.',
+    remedy: 'Check table and column names, and that every listed shard exists in the plan.',
+    retry: false,
+  },
+  CF1022: {
+    sentence:
+      'The table {table} has no foreign key from {column} to {parent}, so the column it refers to is not known.',
+    remedy: 'Add `parentColumn` to that entry of `tables.shardKeys`.',
+    retry: false,
+  },
+  CF1023: {
+    sentence: 'The condition of {table} is not valid: {reason}.',
+    remedy: 'Correct `tables.where`; it is SQL over the columns of the source table.',
+    retry: false,
+  },
+  CF1030: {
+    sentence: 'There is no transformer {name}.',
+    remedy: 'Use one of: {known}; or register yours with `defineTransformer`.',
+    retry: false,
+  },
+  CF1031: {
+    sentence: 'The options of the transformer {name} are not valid at {place}: {reason}.',
+    remedy: 'Correct the options; `crossfade new transform --list` shows what each takes.',
+    retry: false,
+  },
+  CF1032: {
+    sentence: 'The transformer {name} is registered twice.',
+    remedy: 'Choose another name for yours.',
+    retry: false,
+  },
+  CF1033: {
+    sentence: 'The transformer {name} cannot carry the value of {column}: {reason}.',
+    remedy: 'Correct the row, or change the transformer so that it has an answer for such values.',
+    retry: false,
+  },
+  CF1034: {
+    sentence: 'There is no transform for {table} in the plan file {path}.',
+    remedy: 'The plan and its file do not belong together; plan it again.',
+    retry: false,
+  },
   CF2001: {
     sentence: 'The database {shard} cannot be reached: {reason}.',
     remedy:
       'Check host, port, user and password of that URL, and that the server accepts connections from this machine.',
     retry: true,
+  },
+  CF2010: {
+    sentence: 'The database {shard} does not let {user} in: {reason}.',
+    remedy: "Check user and password (and the secret that the plan names), and the server's pg_hba.conf.",
+    retry: false,
+  },
+  CF2011: {
+    sentence: 'The server of {shard} has no database {database}.',
+    remedy: 'Correct the name at the end of that URL, or create the database.',
+    retry: false,
+  },
+  CF2012: {
+    sentence: 'An encrypted connection to {shard} cannot be made: {reason}.',
+    remedy: 'Set `sslmode` (disable, require, verify-full) and `sslrootcert` in that URL to what the server offers.',
+    retry: false,
+  },
+  CF2013: {
+    sentence: 'The server of {shard} takes no more connections: {reason}.',
+    remedy: 'Raise max_connections or max_wal_senders, or lower `jobsPerWorker` in the plan.',
+    retry: true,
+  },
+  CF2014: {
+    sentence: 'The role {user} may not connect to {shard} this way: {reason}.',
+    remedy:
+      'GRANT CONNECT ON DATABASE …; for following changes ALTER ROLE … REPLICATION and a pg_hba.conf entry for the database.',
+    retry: false,
+  },
+  CF2015: {
+    sentence: 'The connection URL of {shard} cannot be used: {reason}.',
+    remedy: 'Write it as postgres://user@host:port/database?sslmode=…; special characters percent-encoded.',
+    retry: false,
+  },
+  CF2016: {
+    sentence: 'The connection to {shard} broke: {reason}.',
+    remedy: 'Nothing to do when the server was restarted; otherwise look into its log.',
+    retry: true,
+  },
+  CF2017: {
+    sentence: 'No connection to {shard} became free within {milliseconds} ms.',
+    remedy: 'Something holds all of them; lower `jobsPerWorker`, or look for blocked sessions in pg_stat_activity.',
+    retry: true,
+  },
+  CF2101: {
+    sentence: '{shard} runs PostgreSQL {version}, older than 14.',
+    remedy: 'Upgrade it to 14 or later first; pgoutput and the catalogs of older versions are not supported.',
+    retry: false,
+  },
+  CF2102: {
+    sentence: '{shard} has wal_level {level}, so changes cannot be followed.',
+    remedy: '`ALTER SYSTEM SET wal_level = logical` and restart the server.',
+    retry: false,
+  },
+  CF2103: {
+    sentence: '{shard} has {free} free replication slots and the migration needs {needed}.',
+    remedy: '`ALTER SYSTEM SET max_replication_slots = {suggested}` and restart, or drop slots nobody uses.',
+    retry: false,
+  },
+  CF2104: {
+    sentence: '{shard} has {free} free WAL senders and the migration needs {needed}.',
+    remedy: '`ALTER SYSTEM SET max_wal_senders = {suggested}` and restart.',
+    retry: false,
+  },
+  CF2105: {
+    sentence: 'The role {role} of {shard} may not replicate.',
+    remedy:
+      '`ALTER ROLE {roleQuoted} REPLICATION` as a superuser (on Amazon RDS: `GRANT rds_replication TO {roleQuoted}`).',
+    retry: false,
+  },
+  CF2106: {
+    sentence: 'The role {role} of {shard} does not own {table}.',
+    remedy: '`ALTER TABLE {tableQuoted} OWNER TO {roleQuoted}`, or `GRANT {ownerQuoted} TO {roleQuoted}`.',
+    retry: false,
+  },
+  CF2107: {
+    sentence: 'The role {role} may not create schemas in the database of {shard}.',
+    remedy: '`GRANT CREATE ON DATABASE {databaseQuoted} TO {roleQuoted}`.',
+    retry: false,
+  },
+  CF2108: {
+    sentence:
+      'The role {role} of {shard} may not set session_replication_role, so changes are applied in commit order wherever foreign keys or triggers are active.',
+    remedy:
+      'Faster with: `GRANT SET ON PARAMETER session_replication_role TO {roleQuoted}` (PostgreSQL 15 and later) or a superuser.',
+    retry: false,
+  },
+  CF2109: {
+    sentence:
+      '{table} has no primary key and no unique index over not-null columns; its rows are told apart as a whole.',
+    remedy: 'Works, but slowly for updates and deletes; better: add a primary key, or `UNIQUE` over not-null columns.',
+    retry: false,
+  },
+  CF2110: {
+    sentence: '{table} is unlogged: its rows can be copied, but its changes are not in the log and cannot be followed.',
+    remedy: '`ALTER TABLE {tableQuoted} SET LOGGED`, or exclude it.',
+    retry: false,
+  },
+  CF2111: {
+    sentence: '{shard} holds {count} large objects, which logical replication does not carry.',
+    remedy:
+      "Move them into bytea columns, or set `schema.largeObjects: 'ignore'` and carry them by hand at the cutover.",
+    retry: false,
+  },
+  CF2112: {
+    sentence: 'The column {column} of {table} has the type {type}, which cannot be carried: {reason}.',
+    remedy: 'Convert the column, or exclude it with `tables.columns`.',
+    retry: false,
+  },
+  CF2113: {
+    sentence: 'The extension {extension} of the source is not installed on {shard}.',
+    remedy:
+      '`CREATE EXTENSION {extensionQuoted}` there; when it is not available, install its package on the server first.',
+    retry: false,
+  },
+  CF2114: {
+    sentence: 'The encoding of {shard} is {encoding} and that of {other} is {otherEncoding}.',
+    remedy: 'Create the target with `ENCODING {otherEncoding}`, or UTF8 when every value fits.',
+    retry: false,
+  },
+  CF2115: {
+    sentence: '{shard} sorts by {locale} and {other} by {otherLocale}.',
+    remedy:
+      'Harmless for the rows; text ranges, ORDER BY and unique indexes over text may behave differently. Create the target with the same locale to avoid it.',
+    retry: false,
+  },
+  CF2116: {
+    sentence: '{shard} has the event trigger {trigger}, which will run on the schema changes of the migration.',
+    remedy: 'Check that it lets them pass, or disable it: `ALTER EVENT TRIGGER {triggerQuoted} DISABLE`.',
+    retry: false,
+  },
+  CF2117: {
+    sentence: '{table} already exists on {shard} and holds {rows}.',
+    remedy: "Drop or empty it, or set `schema.mode: 'existing'` when it was made for this migration.",
+    retry: false,
+  },
+  CF2118: {
+    sentence: '{shard} has {free} of free space and the migration needs about {needed}.',
+    remedy: 'Give it more space, or move fewer tables.',
+    retry: false,
+  },
+  CF2119: {
+    sentence:
+      '{shard} keeps at most {kept} of WAL for a slot (max_slot_wal_keep_size) and the plan lets {allowed} build up.',
+    remedy:
+      'Raise it: `ALTER SYSTEM SET max_slot_wal_keep_size = -1; SELECT pg_reload_conf()`, or lower `throttle.walBytesMax`.',
+    retry: false,
+  },
+  CF2120: {
+    sentence: 'A transaction of {shard} (pid {pid}) has been open for {age}.',
+    remedy: 'The snapshot and the cutover wait for it: end it, or `SELECT pg_terminate_backend({pid})`.',
+    retry: false,
+  },
+  CF2121: {
+    sentence: 'The prepared transaction {gid} of {shard} has been open for {age}.',
+    remedy: '`COMMIT PREPARED` or `ROLLBACK PREPARED` it; the snapshot and the cutover wait for it.',
+    retry: false,
+  },
+  CF2122: {
+    sentence: '{table} has REPLICA IDENTITY NOTHING: updates and deletes would fail once it is published.',
+    remedy: '`ALTER TABLE {tableQuoted} REPLICA IDENTITY DEFAULT`.',
+    retry: false,
+  },
+  CF2123: {
+    sentence:
+      '{count} rows of {table} on {shard} refer by {column} to rows of {parent} that do not exist, so their shard is not known.',
+    remedy: 'Delete or correct them, or leave them out with `tables.where`.',
+    retry: false,
+  },
+  CF2124: {
+    sentence: '{count} rows of {table} on {shard} have NULL in the shard key {column}, so no shard owns them.',
+    remedy: 'Give them a key, or leave them out with `tables.where`.',
+    retry: false,
+  },
+  CF2125: {
+    sentence:
+      '{count} keys of {table} live on {shard} though the source topology gives them to another shard, for example {example}.',
+    remedy: 'Correct the topology of the source in the plan, or move the rows.',
+    retry: false,
+  },
+  CF2126: {
+    sentence: 'The clock of {shard} reads {timezone} and that of {other} {otherTimezone}.',
+    remedy: 'Only defaults and casts that depend on the time zone are affected; set the same `timezone` on both.',
+    retry: false,
+  },
+  CF2127: {
+    sentence: '{shard} runs PostgreSQL {version}, older than the source with {sourceVersion}.',
+    remedy:
+      'Works when the schema uses nothing newer; `crossfade apply` compares the schemas and stops if something could not be carried.',
+    retry: false,
+  },
+  CF2128: {
+    sentence: 'The sequence {sequence} of {shard} has used {percent} % of what {limit} can hold.',
+    remedy: 'Widen the column (`ALTER TABLE … ALTER COLUMN … TYPE bigint`) before or during the migration.',
+    retry: false,
+  },
+  CF2130: {
+    sentence:
+      'The transform of {table} has no way back: what the target writes to it after the cutover cannot return to the source.',
+    remedy: 'Give it a `backward` function, or accept that a retreat loses those writes.',
+    retry: false,
+  },
+  CF2131: {
+    sentence:
+      '{shard} is written at {offered} rows per second and changes are applied at about {applied}: the stream would never catch up.',
+    remedy: 'Use more target shards, larger batches, or start at a quieter time.',
+    retry: false,
+  },
+  CF2132: {
+    sentence: 'The role {role} of {shard} is a superuser; the migration does not need one.',
+    remedy: 'Least privilege: a role with LOGIN, REPLICATION and ownership of the tables is enough.',
+    retry: false,
+  },
+  CF2133: {
+    sentence: '{table} is a foreign table; its rows live elsewhere and are not moved.',
+    remedy: 'Exclude it, or move the server that it belongs to.',
+    retry: false,
+  },
+  CF2134: {
+    sentence: '{shard} is a standby; slots of this plan and writes need a primary.',
+    remedy: 'Name the primary in the plan.',
+    retry: false,
+  },
+  CF2135: {
+    sentence:
+      'The rows of {table} with {columns} {example} exist on {shard} and on {other}, and both would go to {target}.',
+    remedy: 'Make the identity unique over all source shards, or put the shard key into the primary key.',
+    retry: false,
+  },
+  CF2136: {
+    sentence: '{shard} has no {what} for {table}.',
+    remedy: "Create it, or let Crossfade make the schema with `schema.mode: 'create'`.",
+    retry: false,
+  },
+  CF2137: {
+    sentence: 'Row security of {table} hides rows from the role {role} of {shard}.',
+    remedy: 'Use the table owner without FORCE ROW LEVEL SECURITY, or `ALTER ROLE {roleQuoted} BYPASSRLS`.',
+    retry: false,
+  },
+  CF2138: {
+    sentence: 'The check of {subject} took too long and was left out.',
+    remedy: 'It does not block; run it at a quieter time, or create an index on {column}.',
+    retry: false,
+  },
+  CF2139: {
+    sentence: '{shard} holds objects of the migration {migration}.',
+    remedy: '`crossfade abort` it, or resume it with `crossfade apply`.',
+    retry: false,
+  },
+  CF2140: {
+    sentence: '{table} is a reference table but refers to {parent}, which is split over shards.',
+    remedy:
+      'Its foreign key would fail on most shards: give the table a shard key, or drop the foreign key on the target.',
+    retry: false,
+  },
+  CF2141: {
+    sentence: '{table} was never analysed on {shard}, so the forecast guesses its rows.',
+    remedy: '`ANALYZE {tableQuoted}` for a better forecast.',
+    retry: false,
+  },
+  CF2142: {
+    sentence: '{shard} has {free} free connections and the migration uses up to {needed}.',
+    remedy: 'Raise `max_connections`, or lower `copy.jobsPerWorker`.',
+    retry: false,
+  },
+  CF2143: {
+    sentence: 'The free space of {shard} cannot be seen from here; the migration needs about {needed} there.',
+    remedy: 'Check it on the server.',
+    retry: false,
+  },
+  CF2144: {
+    sentence: 'The shard key {column} of {table} is not part of its identity ({identity}).',
+    remedy: 'Works: deletes are sent to every shard. Cheaper with a primary key that includes the shard key.',
+    retry: false,
+  },
+  CF2145: {
+    sentence: '{table} refers by {constraint} to {parent}, which is not moved.',
+    remedy: 'Include the parent, or drop the foreign key on the target; rows could not be checked there.',
+    retry: false,
+  },
+  CF2146: {
+    sentence: '{shard} could not be examined: {reason}.',
+    remedy: 'Correct that first; the other findings may be incomplete.',
+    retry: false,
+  },
+  CF2147: {
+    sentence: '{table} on {shard} has no column {column}.',
+    remedy: 'Add it there, exclude it with `tables.columns`, or make it in a transform.',
+    retry: false,
   },
   CF2801: {
     sentence: 'A row has no shard key (its key column is NULL), so no shard owns it.',
@@ -54,6 +453,46 @@ export const errorDefinitions = {
     sentence: 'The routing of epoch {epoch} does not say who answers for {unit}.',
     remedy:
       'The routing in the control database is incomplete; run `crossfade status` to see which migration wrote it.',
+    retry: false,
+  },
+  CF7001: {
+    sentence: 'No migration is known in this control database.',
+    remedy: 'Start one with `crossfade apply PLAN`, or name another control database with --control.',
+    retry: false,
+  },
+  CF7002: {
+    sentence: 'There is no migration {migration}.',
+    remedy: '`crossfade history` lists those that exist.',
+    retry: false,
+  },
+  CF7003: {
+    sentence: 'Several migrations are active: {migrations}.',
+    remedy: 'Name one of them: `--migration ID`.',
+    retry: false,
+  },
+  CF7004: {
+    sentence: 'The control database in {directory} cannot be started: {reason}.',
+    remedy: 'Check the directory, or use your own database with --control or CROSSFADE_CONTROL_URL.',
+    retry: true,
+  },
+  CF7005: {
+    sentence: '{what} would need a confirmation, and nobody is there to give it.',
+    remedy: 'Add --yes.',
+    retry: false,
+  },
+  CF7006: {
+    sentence: 'The file {path} exists already.',
+    remedy: 'Choose another name, or overwrite it with --force.',
+    retry: false,
+  },
+  CF7007: {
+    sentence: 'The option {option} is not valid: {reason}.',
+    remedy: '`crossfade {command} --help` shows what it takes.',
+    retry: false,
+  },
+  CF7008: {
+    sentence: 'Tables, schemas or keys could not be read from {shard}: {reason}.',
+    remedy: 'Check that the role may read the catalogs and the tables.',
     retry: false,
   },
   CF9001: {
