@@ -434,6 +434,11 @@ export const errorDefinitions = {
     remedy: 'Add it there, exclude it with `tables.columns`, or make it in a transform.',
     retry: false,
   },
+  CF2201: {
+    sentence: 'The role {role} may not create the schema `crossfade` in {database} of {shard}: {reason}.',
+    remedy: 'As the owner of the database or a superuser: `GRANT CREATE ON DATABASE {database} TO {role}`.',
+    retry: false,
+  },
   CF2801: {
     sentence: 'A row has no shard key (its key column is NULL), so no shard owns it.',
     remedy: 'Give the row a key, choose another key column, or leave the row out with `where`.',
@@ -493,6 +498,42 @@ export const errorDefinitions = {
   CF7008: {
     sentence: 'Tables, schemas or keys could not be read from {shard}: {reason}.',
     remedy: 'Check that the role may read the catalogs and the tables.',
+    retry: false,
+  },
+  CF7201: {
+    sentence: 'The request carries no valid token.',
+    remedy: 'Send `Authorization: Bearer <token>`; an admin makes tokens with `crossfade server token NAME ROLE`.',
+    retry: false,
+  },
+  CF7202: {
+    sentence: 'The role {role} may not do this; it needs {needed}.',
+    remedy: 'Ask an admin for a token with that role.',
+    retry: false,
+  },
+  CF7203: {
+    sentence: 'The request does not come from this machine.',
+    remedy:
+      'Open the console as http://127.0.0.1:PORT; to serve a team, start the server with --tokens FILE and --host.',
+    retry: false,
+  },
+  CF7204: {
+    sentence: 'Line {line} of the tokens file is not `name:role:sha256`.',
+    remedy: 'Make lines with `crossfade server token NAME ROLE`; roles are viewer, operator and admin.',
+    retry: false,
+  },
+  CF7205: {
+    sentence: 'The request is not valid: {reason}.',
+    remedy: 'See the OpenAPI description at /api/v1/openapi.json.',
+    retry: false,
+  },
+  CF7206: {
+    sentence: 'There is nothing at {path}.',
+    remedy: 'See the OpenAPI description at /api/v1/openapi.json for what is.',
+    retry: false,
+  },
+  CF7207: {
+    sentence: 'The server listens on {host} without tokens.',
+    remedy: 'Start it with --tokens FILE, or let it listen on 127.0.0.1.',
     retry: false,
   },
   CF9001: {
