@@ -1,20 +1,23 @@
 // Shows several test runs as one: every test as it ends, the failing ones again at the end, and one summary in the
 // form that node's own test runner prints.
 import { once } from 'node:events'
-import type { TestsStream } from 'node:test'
 import { spec } from 'node:test/reporters'
 
 const COUNTS = ['tests', 'suites', 'pass', 'fail', 'cancelled', 'skipped', 'todo'] as const
 type Count = (typeof COUNTS)[number]
 
-interface Diagnostic {
-  type: 'test:diagnostic'
+/** What node's test runner emits for each thing that happens in a run. */
+export interface RunEvent {
+  type: string
+  data: unknown
+}
+
+interface Diagnostic extends RunEvent {
   data: { message: string; nesting: number }
 }
 
 export class Report {
   readonly counts: Record<Count, number> = { tests: 0, suites: 0, pass: 0, fail: 0, cancelled: 0, skipped: 0, todo: 0 }
-  closed = false
   readonly #reporter = new spec()
   readonly #started = Date.now()
 
@@ -23,8 +26,8 @@ export class Report {
   }
 
   /** Shows a run and adds its counts. Resolves when the run has ended. */
-  async follow(run: TestsStream): Promise<void> {
-    for await (const event of run as AsyncIterable<{ type: string; data: unknown }>) {
+  async follow(run: AsyncIterable<RunEvent>): Promise<void> {
+    for await (const event of run) {
       if (isSummaryLine(event)) this.#add(event.data.message)
       else if (!this.#reporter.write(event)) await once(this.#reporter, 'drain')
     }
@@ -39,7 +42,6 @@ export class Report {
     const verdict = this.succeeded ? 'passed' : this.counts.tests === 0 ? 'no tests ran' : 'FAILED'
     const found = `${files.pure} files in one process, ${files.database} in processes of their own`
     process.stdout.write(`crossfade tests: ${verdict}: ${this.counts.pass} of ${this.counts.tests} tests (${found})\n`)
-    this.closed = true
   }
 
   /** No tests at all is a failure: a filter that matches nothing proves nothing. */
@@ -54,7 +56,7 @@ export class Report {
 }
 
 /** The lines a run ends with, replaced here by the sum over all runs. */
-function isSummaryLine(event: { type: string; data: unknown }): event is Diagnostic {
+function isSummaryLine(event: RunEvent): event is Diagnostic {
   if (event.type !== 'test:diagnostic') return false
   const { message, nesting } = (event as Diagnostic).data
   return nesting === 0 && /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/.test(message)

@@ -1,6 +1,6 @@
 // `npm test [-- PATH …] [--name PATTERN] [--pure | --pg]`: finds the tests, sets up what they need, runs them.
 //
-// Pure tests share this process, which is many times faster than a process each. Tests on a real database get a
+// Pure tests share one process, which is many times faster than a process each. Tests on a real database get a
 // process each, two at a time, so that a killed server or a leaked connection stays with the test that caused it.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,8 +9,9 @@ import { parseArgs } from 'node:util'
 import { ensureConsoleBuilt } from '../build/console.ts'
 import { PROGRAMS, type ProgramName, setUpPrograms } from '../setup/debian-packages.ts'
 import { ROOT, sourceFiles } from '../source-files.ts'
-import { Report } from './report.ts'
+import { Report, type RunEvent } from './report.ts'
 import { selectTests } from './select.ts'
+import { runInSharedProcess } from './shared-process.ts'
 
 /** For one file of database tests, and for any single test. */
 const FILE_TIMEOUT_MS = 600_000
@@ -30,21 +31,24 @@ setUpPrograms(programsNeededBy([...pure, ...database]))
 ensureConsoleBuilt()
 
 const report = new Report()
-// A test that ends the process would otherwise end it as if all were well.
-process.on('exit', () => {
-  if (!report.closed) process.exitCode = 1
-})
-
-const patterns = values.name === undefined ? {} : { testNamePatterns: [values.name] }
-const shared = { cwd: ROOT, timeout: FILE_TIMEOUT_MS, ...patterns }
-if (pure.length > 0) await report.follow(run({ ...shared, files: absolute(pure), isolation: 'none' }))
+if (pure.length > 0) {
+  await report.follow(runInSharedProcess(absolute(pure), { cwd: ROOT, timeoutMs: FILE_TIMEOUT_MS, name: values.name }))
+}
 if (database.length > 0) {
-  const groups = { files: absolute(database), isolation: 'process', concurrency: DATABASE_CONCURRENCY } as const
-  await report.follow(run({ ...shared, ...groups, execArgv: ['--disable-warning=ExperimentalWarning'] }))
+  await report.follow(
+    run({
+      cwd: ROOT,
+      files: absolute(database),
+      isolation: 'process',
+      concurrency: DATABASE_CONCURRENCY,
+      timeout: FILE_TIMEOUT_MS,
+      execArgv: ['--disable-warning=ExperimentalWarning', '--test-force-exit'],
+      ...(values.name === undefined ? {} : { testNamePatterns: [values.name] }),
+    }) as AsyncIterable<RunEvent>,
+  )
 }
 await report.close({ pure: pure.length, database: database.length })
-// Handles that a pure test left open must not keep the run from ending.
-process.exit(report.succeeded ? 0 : 1)
+process.exitCode = report.succeeded ? 0 : 1
 
 function absolute(paths: readonly string[]): string[] {
   return paths.map((path) => join(ROOT, path))
