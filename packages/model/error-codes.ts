@@ -536,6 +536,51 @@ export const errorDefinitions = {
     remedy: 'Start it with --tokens FILE, or let it listen on 127.0.0.1.',
     retry: false,
   },
+  CF5101: {
+    sentence: 'The fence could not be closed on {shard}: {table} was in use for {milliseconds} ms.',
+    remedy: 'Nothing has changed; it is tried again. Look for long transactions in pg_stat_activity, or raise `fenceLockMsMax`.',
+    retry: true,
+  },
+  CF5102: {
+    sentence: 'The fence on {shard} was not touched: epoch {epoch} is stale.',
+    remedy: 'Another process leads this cutover now; nothing to do.',
+    retry: false,
+  },
+  CF5103: {
+    sentence: 'A fence that could not be closed everywhere could not be taken back on {shard}: {reason}.',
+    remedy: 'Bring that database back; the cutover opens the fence as soon as it answers.',
+    retry: true,
+  },
+  CF5104: {
+    sentence: 'The fence could not be prepared on {shard}: {table} is too busy for a short lock ({reason}).',
+    remedy: 'Look for long transactions on that table, then try again.',
+    retry: true,
+  },
+  CF5105: {
+    sentence: 'The fence failed on {shard}: {reason}.',
+    remedy: 'It was taken back on every database; it is tried again.',
+    retry: true,
+  },
+  CF5110: {
+    sentence: 'PgBouncer at {address} did not do {command}: {reason}.',
+    remedy: 'Check `adminUrl` and that its user is in admin_users; SHOW CLIENTS tells who keeps a pool from pausing.',
+    retry: true,
+  },
+  CF5111: {
+    sentence: "PgBouncer's configuration {path} cannot be rewritten: {reason}.",
+    remedy: 'The entry must stand in the [databases] section of that very file, which must be writable.',
+    retry: false,
+  },
+  CF5112: {
+    sentence: 'The webhook {address} failed: {reason}.',
+    remedy: 'It must answer with a 2xx status in time; it is called again when the cutover is tried again.',
+    retry: true,
+  },
+  CF5113: {
+    sentence: 'The command {command} failed: {reason}.',
+    remedy: 'It must end with exit code 0 in time; run it by hand to see why it does not.',
+    retry: true,
+  },
   CF9001: {
     sentence: 'Crossfade contradicted itself: {reason}.',
     remedy:

@@ -1,0 +1,144 @@
+import { existsSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { MigrationService } from '@crossfade/engine/contract.ts'
+import { fail } from '@crossfade/model/failure.ts'
+import fastifyStatic from '@fastify/static'
+import fastifySwagger from '@fastify/swagger'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify'
+import { type Access, authenticate, type Caller, type Role, requireRole } from './authentication.ts'
+import { ProblemSchema } from './contract/vocabulary.ts'
+import { createMetrics } from './metrics.ts'
+import type { Planning } from './planning.ts'
+import { problemOf, statusOf } from './problems.ts'
+import { commandRoutes } from './routes/commands.ts'
+import { eventRoutes } from './routes/events.ts'
+import { evidenceRoutes } from './routes/evidence.ts'
+import { healthRoutes } from './routes/health.ts'
+import { migrationRoutes } from './routes/migrations.ts'
+import { planRoutes } from './routes/plans.ts'
+import { traced } from './tracing.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    caller: Caller
+  }
+  interface FastifyContextConfig {
+    /** Who may call the route; `open` needs no token. */
+    access?: Role | 'open'
+  }
+}
+
+export type Api = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>
+
+export interface ServerOptions {
+  readonly service: MigrationService
+  readonly planning: Planning
+  readonly access: Access
+  /** Folder of the built console; null serves the API alone. */
+  readonly consoleDirectory: string | null
+  readonly logger: FastifyBaseLogger | false
+  readonly version: string
+}
+
+/** A request's body, at most: a resolved plan of some thousand tables fits. */
+const bodyBytesMax = 8 * 1024 * 1024
+/** Requests are answered or refused within this. Live events and routing waits keep to limits of their own. */
+const requestMsMax = 60_000
+
+/**
+ * Builds the REST API, live events, metrics, health endpoints and console around one `MigrationService`. It holds no state of its own,
+ * so any number of servers may stand before one control database. The caller listens and closes.
+ */
+export async function createServer(options: ServerOptions): Promise<Api> {
+  const app = Fastify({
+    ...(options.logger ? { loggerInstance: options.logger } : {}),
+    bodyLimit: bodyBytesMax,
+    requestTimeout: requestMsMax,
+    disableRequestLogging: true,
+    ajv: { customOptions: { coerceTypes: 'array', removeAdditional: false } },
+    forceCloseConnections: true,
+  }).withTypeProvider<TypeBoxTypeProvider>() as Api
+
+  app.addSchema(ProblemSchema)
+  await app.register(fastifySwagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Crossfade',
+        version: options.version,
+        description: 'Move a live system from old to new, with proof at every step and one way back.',
+        license: { name: 'Apache-2.0' },
+      },
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+      security: [{ bearer: [] }],
+    },
+  })
+
+  app.setErrorHandler((error, request, reply) => {
+    const problem = problemOf(error)
+    const status = statusOf(error)
+    if (status >= 500) request.log.error({ err: error, route: request.routeOptions.url }, problem.message)
+    return reply.status(status).send(problem)
+  })
+  app.setNotFoundHandler((request) => {
+    throw fail('CF7206', { path: request.url.split('?')[0] })
+  })
+
+  app.decorateRequest('caller', null as unknown as Caller)
+  app.addHook('onRequest', async (request) => {
+    const needed = request.routeOptions.config.access ?? 'viewer'
+    if (needed === 'open') return
+    request.caller = authenticate(request, options.access)
+    requireRole(request.caller, needed)
+  })
+  const metrics = createMetrics(options.service)
+  traced(app)
+  app.addHook('onResponse', async (request, reply) => {
+    metrics.observeRequest(request.routeOptions.url ?? 'unknown', request.method, reply.statusCode, reply.elapsedTime)
+  })
+
+  await app.register(
+    async (api) => {
+      const scope = api as unknown as Api
+      migrationRoutes(scope, options.service)
+      commandRoutes(scope, options.service, options.planning)
+      evidenceRoutes(scope, options.service)
+      planRoutes(scope, options.planning)
+      eventRoutes(scope, options.service)
+      scope.get('/openapi.json', { config: { access: 'open' }, schema: { hide: true } }, () => app.swagger())
+    },
+    { prefix: '/api/v1' },
+  )
+  healthRoutes(app, options.service, metrics)
+  if (options.consoleDirectory !== null && existsSync(options.consoleDirectory)) {
+    await serveConsole(app, options.consoleDirectory)
+  }
+  return app
+}
+
+/** The console is a single page: what is no file of its own is answered with the page, whose router knows the address. */
+async function serveConsole(app: Api, directory: string): Promise<void> {
+  await app.register(fastifyStatic, {
+    root: directory,
+    wildcard: false,
+    setHeaders: (response, path) => {
+      response.header('cache-control', path.includes('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache')
+      response.header(
+        'content-security-policy',
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+      )
+      response.header('x-content-type-options', 'nosniff')
+    },
+  })
+  const page = { config: { access: 'open' as const }, schema: { hide: true } }
+  for (const path of ['/migrations', '/migrations/*', '/workers', '/sign-in']) {
+    app.get(path, page, (_request, reply) => reply.sendFile('index.html'))
+  }
+}
