@@ -581,6 +581,91 @@ export const errorDefinitions = {
     remedy: 'It must end with exit code 0 in time; run it by hand to see why it does not.',
     retry: true,
   },
+  CF3001: {
+    sentence: 'The snapshot of {shard} is not open yet.',
+    remedy: 'Nothing to do: the copy goes on when the stream of that shard has opened it.',
+    retry: true,
+  },
+  CF4001: {
+    sentence: 'The verification found {mismatches} rows that differ.',
+    remedy: 'See them with `crossfade verify --show`, repair them with `crossfade verify --repair`, then `crossfade resume`.',
+    retry: false,
+  },
+  CF5001: {
+    sentence: 'The cutover of {units} was put back {attempts} times: {reason}.',
+    remedy: 'Nothing has changed. Look at lag and long transactions in `crossfade status`, then `crossfade resume` to try again.',
+    retry: false,
+  },
+  CF5002: {
+    sentence: 'The cutover of {units} was put back: {reason}.',
+    remedy: 'Nothing has changed; it is tried again by itself.',
+    retry: true,
+  },
+  CF5003: {
+    sentence: 'The cutover cannot start: {reason}.',
+    remedy: 'Nothing has changed; it starts by itself when that has passed.',
+    retry: true,
+  },
+  CF5004: {
+    sentence: 'Objects of this migration are left on the {side} side: {names}.',
+    remedy: 'End what holds them (a session that uses the slot or the table); the removal is tried again by itself.',
+    retry: true,
+  },
+  CF5005: {
+    sentence: 'The hook {hook} failed: {reason}.',
+    remedy: 'Check what the hook calls. Before the flip the cutover is put back; after it, the hook is tried again.',
+    retry: true,
+  },
+  CF6001: {
+    sentence: 'There is no migration {migration}.',
+    remedy: 'See what there is with `crossfade status`.',
+    retry: false,
+  },
+  CF6002: {
+    sentence: '{command} is not allowed now: {reason}.',
+    remedy: 'See the stage and what is allowed with `crossfade status`.',
+    retry: false,
+  },
+  CF6003: {
+    sentence: 'The control database cannot be reached: {reason}.',
+    remedy: 'Check its URL and that the server runs. Nothing is lost: workers stop writing until it is back.',
+    retry: true,
+  },
+  CF6004: {
+    sentence: 'A migration named {name} with another plan is under way: {migration}.',
+    remedy: 'Finish or abort that one first, or give the plan another name.',
+    retry: false,
+  },
+  CF6005: {
+    sentence: 'The journal of {migration} has moved on to version {version}.',
+    remedy: 'Nothing to do: the state is read again and the decision is taken anew.',
+    retry: true,
+  },
+  CF6006: {
+    sentence: 'The lease {lease} was taken over by another worker.',
+    remedy: 'Nothing to do: the other worker goes on; this one has stopped writing.',
+    retry: true,
+  },
+  CF6007: {
+    sentence: '{where} failed: {reason}.',
+    remedy: 'It is tried again by itself a few times; after that look at the cause in the journal and `crossfade resume`.',
+    retry: true,
+  },
+  CF6008: {
+    sentence: 'A slot of {shard} holds {bytes} bytes of write-ahead log, more than walBytesMax ({limit}).',
+    remedy: 'Free disk or raise throttle.walBytesMax, then `crossfade resume`; or `crossfade abort`, which drops the slot.',
+    retry: false,
+  },
+  CF6009: {
+    sentence: 'The schema could not be carried: {findings} findings block.',
+    remedy: 'See them with `crossfade status`, correct each as it says, then `crossfade resume`.',
+    retry: false,
+  },
+  CF6010: {
+    sentence: 'There is no report {report} of migration {migration}.',
+    remedy: 'See the reports with `crossfade verify --list`.',
+    retry: false,
+  },
   CF9001: {
     sentence: 'Crossfade contradicted itself: {reason}.',
     remedy:

@@ -15,7 +15,7 @@ export class Failure extends Error {
   }
 
   get remedy(): string {
-    return errorDefinitions[this.code].remedy
+    return remedy(this.code, this.details)
   }
 
   get retry(): boolean {
@@ -37,6 +37,11 @@ export function invariant(holds: unknown, reason: string): asserts holds {
 export function sentence(code: ErrorCode, details: Details): string {
   const definition: ErrorDefinition = errorDefinitions[code]
   return definition.sentence.replace(/\{(\w+)\}/g, (_, name: string) => String(details[name] ?? 'unknown'))
+}
+
+/** The definition's remedy with those of its `{names}` filled in that are known. */
+export function remedy(code: ErrorCode, details: Details): string {
+  return errorDefinitions[code].remedy.replace(/\{(\w+)\}/g, (whole, name: string) => String(details[name] ?? whole))
 }
 
 /** The text of whatever was thrown, one line. */
