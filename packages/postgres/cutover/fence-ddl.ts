@@ -108,13 +108,16 @@ BEGIN
 END $crossfade$;`
 }
 
-/** Whether every trigger of a table is enabled for all sessions: one row, one column `armed`. */
-export function armedSql(tables: readonly FencedTable[]): string {
-  const each = tables.map(
-    ({ table }) => `SELECT count(*) FILTER (WHERE t.tgenabled = 'A') > 0 AND bool_and(t.tgenabled = 'A') AS armed
-      FROM pg_catalog.pg_trigger t WHERE t.tgrelid = pg_catalog.to_regclass(${quoteLiteral(quoteTable(table))}) AND ${ours('t')}`,
-  )
-  return `SELECT coalesce(bool_and(armed), true)::text AS armed FROM (${each.join(' UNION ALL ')}) AS each`
+/** The places in `tables` of those that have a member without both triggers enabled for all sessions: rows of one column, `ordinal`. */
+export function unarmedSql(tables: readonly FencedTable[]): string {
+  const names = tables.map(({ table }) => quoteLiteral(quoteTable(table))).join(', ')
+  return `WITH RECURSIVE member AS (
+      SELECT (t.place - 1)::text AS ordinal, c.oid, c.relkind FROM pg_catalog.unnest(ARRAY[${names}]::text[]) WITH ORDINALITY AS t(name, place)
+        JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(t.name)
+      UNION
+      SELECT m.ordinal, c.oid, c.relkind FROM member m JOIN pg_catalog.pg_inherits i ON i.inhparent = m.oid JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+    ) SELECT DISTINCT m.ordinal FROM member m WHERE m.relkind IN ('r', 'p')
+      AND (SELECT count(*) FROM pg_catalog.pg_trigger t WHERE t.tgrelid = m.oid AND ${ours('t')} AND t.tgenabled = 'A') < 2`
 }
 
 /**

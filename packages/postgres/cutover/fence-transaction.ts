@@ -4,7 +4,7 @@ import { type Lsn, parseLsn } from '@crossfade/model/lsn.ts'
 import type pg from 'pg'
 import { codeOf } from '../connection/connection-failure.ts'
 import { quoteLiteral, quoteTable } from '../connection/quote.ts'
-import { armedSql, armSql, type FencedTable, type FencedUnit, fenceFunctionsSql } from './fence-ddl.ts'
+import { armSql, type FencedTable, type FencedUnit, fenceFunctionsSql, unarmedSql } from './fence-ddl.ts'
 import type { FenceSite } from './fence-site.ts'
 
 /** The lease under which fences are changed: the key of their epoch check. */
@@ -54,10 +54,13 @@ export async function armInTransaction(
     [migration, site.units, epoch, owner],
   )
   await client.query(fenceFunctionsSql(migration, site.tables, site.rule, await fencedUnits(client, migration)))
-  const armed = (await client.query<{ armed: string }>(armedSql(site.tables))).rows[0]?.armed === 'true'
-  if (added.length > 0 || !armed) {
+  if (added.length > 0 || (await unarmed(client, site)).length > 0) {
     await gatherLocks(client, site, change.lockMsMax)
-    await client.query(site.tables.map((table, ordinal) => armSql(migration, table, ordinal)).join('\n'))
+    // As a rule `preArm` has done it; left are tables that were too busy then, and partitions made since.
+    const late = await unarmed(client, site)
+    if (late.length > 0) {
+      await client.query(late.map((ordinal) => armSql(migration, site.tables[ordinal]!, ordinal)).join('\n'))
+    }
   }
   const { rows } = await client.query<{ lsn: string }>(
     `SELECT pg_catalog.pg_current_wal_insert_lsn()::text AS lsn, pg_catalog.pg_logical_emit_message(true, '${fenceMessagePrefix}', $1)::text AS emitted`,
@@ -97,6 +100,12 @@ export async function openUnits(
     await client.query('ROLLBACK').catch(() => {})
     throw error
   }
+}
+
+/** The places of the tables whose triggers are not all enabled. */
+export async function unarmed(client: pg.Client, site: FenceSite): Promise<readonly number[]> {
+  const { rows } = await client.query<{ ordinal: string }>(unarmedSql(site.tables))
+  return rows.map((row) => Number(row.ordinal))
 }
 
 /** Units that are fenced in the client's database, oldest first. */

@@ -112,7 +112,7 @@ describe('fences', () => {
   }
   const refused = (work: Promise<unknown>) => assert.rejects(work, (error: pg.DatabaseError) => error.code === 'CF001')
 
-  test('DM-05 a stale client is told the new owner, the epoch and the unit', async () => {
+  test('DM-16 a stale client is told the new owner, the epoch and the unit', async () => {
     const writer = await client(a)
     await writer.query(`INSERT INTO tenants VALUES (1, 'before')`)
     const [point] = await fences.fence('source', [a], nextEpoch(), 'target')
@@ -230,6 +230,7 @@ describe('fences', () => {
     })
     await write
     await slow.query('COMMIT')
+    await fences.settled()
     for (const shard of [a, b]) {
       const look = await client(shard)
       const { rows } = await look.query(

@@ -6,8 +6,10 @@ import type { ResolvedPlan } from '@crossfade/pipeline/resolved-plan.ts'
 import type pg from 'pg'
 import { cutOff } from '../connection/connect.ts'
 import { codeOf } from '../connection/connection-failure.ts'
+import { isTransient } from '../connection/transient.ts'
 import type { CriticalConnections } from './critical-connections.ts'
 import {
+  armSql,
   createTriggersSql,
   disarmSql,
   dropTriggersSql,
@@ -16,7 +18,7 @@ import {
   fenceTableSql,
 } from './fence-ddl.ts'
 import { type FenceSite, fenceSites } from './fence-site.ts'
-import { armInTransaction, fencedUnits, lockFences, openUnits } from './fence-transaction.ts'
+import { armInTransaction, fencedUnits, lockFences, openUnits, unarmed } from './fence-transaction.ts'
 
 /** How long one try at a trigger's lock may keep writers of that table waiting, outside of a cutover. */
 const quietLockMsMax = 20
@@ -84,6 +86,7 @@ export class Fences {
     if (!trouble || !('trouble' in trouble))
       return outcomes.flatMap((outcome) => ('point' in outcome ? [outcome.point] : []))
     await this.#undo(sites, outcomes, epoch)
+    for (const site of sites) this.#disarmLater(site)
     throw trouble.trouble
   }
 
@@ -137,6 +140,7 @@ export class Fences {
     }, change.lockMsMax + answerMsMax)
     try {
       await observe('begin', site.shard)
+      await preArm(client, change.migration, site)
       const fence = await armInTransaction(client, site, change)
       added = fence.added
       await observe('armed', site.shard)
@@ -166,10 +170,7 @@ export class Fences {
         const units = 'point' in outcome ? outcome.added : outcome.undo
         if (units.length === 0) return
         await persistently(undoTriesMax, undoRestMs, async () => {
-          const open = await connections.use(site.shard, (client) =>
-            openUnits(client, site, units, { migration, epoch }),
-          )
-          if (open) this.#disarmLater(site)
+          await connections.use(site.shard, (client) => openUnits(client, site, units, { migration, epoch }))
         }).catch((error: unknown) => {
           throw fail('CF5103', { shard: site.shard, reason: reasonOf(error) }, error)
         })
@@ -239,6 +240,19 @@ async function install(client: pg.Client, migration: MigrationId, site: FenceSit
   }
 }
 
+/**
+ * Enables the triggers while their functions let everything pass, one table at a time, so that nothing of it is left to do under the locks.
+ * A table that is too busy is left for then.
+ */
+async function preArm(client: pg.Client, migration: MigrationId, site: FenceSite): Promise<void> {
+  for (const ordinal of await unarmed(client, site)) {
+    const arm = () => client.query(armSql(migration, site.tables[ordinal]!, ordinal))
+    await quietly(client, arm).catch((error: unknown) => {
+      if (!isPassing(error)) throw error
+    })
+  }
+}
+
 /** One transaction that never waits for a lock longer than writers may be held up. */
 async function quietly(client: pg.Client, work: () => Promise<unknown>): Promise<void> {
   await client.query('BEGIN')
@@ -266,10 +280,11 @@ async function persistently(triesMax: number, restMs: number, work: () => Promis
 }
 
 function isPassing(error: unknown): boolean {
-  if (error instanceof Failure) return error.retry
-  const code = codeOf(error)
-  return code === undefined || ['55P03', '57014', '40P01', 'XX000'].includes(code) || /^(08|57P|ECONN|EPIPE)/.test(code)
+  return isTransient(error) || passingStates.has(codeOf(error) ?? '')
 }
+
+/** Lock timeout, statement timeout, and `tuple concurrently updated`. */
+const passingStates = new Set(['55P03', '57014', 'XX000'])
 
 type SiteOutcome =
   | { readonly point: FencePoint; readonly added: readonly ShardId[] }
