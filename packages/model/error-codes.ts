@@ -460,6 +460,119 @@ export const errorDefinitions = {
       'The routing in the control database is incomplete; run `crossfade status` to see which migration wrote it.',
     retry: false,
   },
+  CF3010: {
+    sentence: 'A message of the change stream cannot be read: {reason} (byte {offset}).',
+    remedy:
+      "Nothing after it was applied; report it with the server's version, since it means that Crossfade and that server disagree on the protocol.",
+    retry: false,
+  },
+  CF3011: {
+    sentence: 'The change stream of {shard} broke: {reason}.',
+    remedy:
+      "Nothing to do when the server was restarted, the stream goes on where it stopped; otherwise look into the server's log.",
+    retry: true,
+  },
+  CF3012: {
+    sentence: 'The replication slot {slot} on {shard} is gone.',
+    remedy: "Changes since it vanished can't be recovered: `crossfade abort` and start again.",
+    retry: false,
+  },
+  CF3013: {
+    sentence: 'The replication slot {slot} on {shard} has lost its history: {reason}.',
+    remedy:
+      'The server removed log that the slot needed: raise max_slot_wal_keep_size, then `crossfade abort` and start again.',
+    retry: false,
+  },
+  CF3014: {
+    sentence: 'The replication slot {slot} on {shard} is in use: {reason}.',
+    remedy: 'Usually the worker before this one, which the server drops within seconds; otherwise end that process.',
+    retry: true,
+  },
+  CF3015: {
+    sentence: 'The publication {publication} on {shard} is gone.',
+    remedy: 'Somebody dropped it, and changes since then are lost: `crossfade abort` and start again.',
+    retry: false,
+  },
+  CF3016: {
+    sentence: 'The server of {shard} has no free replication slot: {reason}.',
+    remedy:
+      'Drop slots that nobody uses (pg_replication_slots), or raise max_replication_slots and restart the server.',
+    retry: false,
+  },
+  CF3017: {
+    sentence: 'The server of {shard} does not write what following changes needs: {reason}.',
+    remedy: 'ALTER SYSTEM SET wal_level = logical, then restart the server.',
+    retry: false,
+  },
+  CF3018: {
+    sentence: 'The change stream is out of order: {reason}.',
+    remedy: "Nothing after it was applied; report it with the server's version.",
+    retry: false,
+  },
+  CF3019: {
+    sentence: 'A large transaction cannot be kept on disk: {reason}.',
+    remedy:
+      'Free space in the directory of temporary files, raise `spoolBytesMax`, or switch streaming of open transactions off.',
+    retry: true,
+  },
+  CF3020: {
+    sentence:
+      'The replication slot {slot} on {shard} stands at {confirmed}, past {applied}, up to which changes were applied.',
+    remedy:
+      'Changes between the two are lost: somebody moved or made the slot anew. `crossfade abort` and start again.',
+    retry: false,
+  },
+  CF3021: {
+    sentence: 'A replication slot {slot} exists on {shard} already.',
+    remedy:
+      'It belongs to this migration when it is named crossfade_…; otherwise drop it with pg_drop_replication_slot.',
+    retry: false,
+  },
+  CF3022: {
+    sentence: 'The server of {shard} ended the change stream: {reason}.',
+    remedy: "Look into the server's log at that moment.",
+    retry: false,
+  },
+  CF3023: {
+    sentence: 'The publication {publication} on {shard} cannot be made: {reason}.',
+    remedy: 'The role must own the tables and have CREATE on the database.',
+    retry: false,
+  },
+  CF3101: {
+    sentence: 'The snapshot {snapshot} of {shard} is gone.',
+    remedy: 'Nothing to do: a new one is opened, and the chunks that are not copied yet are read from that.',
+    retry: true,
+  },
+  CF3102: {
+    sentence: 'The chunk {chunk} could not be copied this time: {reason}.',
+    remedy: 'Nothing to do: it is tried again, and nothing of it was left behind.',
+    retry: true,
+  },
+  CF3103: {
+    sentence: 'The chunk {chunk} cannot be copied: {reason}.',
+    remedy: 'Correct what the server refused (a constraint, a type, a privilege, a full disk), then `crossfade resume`.',
+    retry: false,
+  },
+  CF3104: {
+    sentence: 'The table {table} was rewritten or dropped on the source while it was copied.',
+    remedy: 'Leave VACUUM FULL, CLUSTER and ALTER TABLE until the copy is done; `crossfade abort`, then apply the plan again.',
+    retry: false,
+  },
+  CF3105: {
+    sentence: 'The transform {transform} failed on a row of {table}: {reason}.',
+    remedy: 'Correct the function in the plan so that it takes every row that the table holds, then apply the plan again.',
+    retry: false,
+  },
+  CF3106: {
+    sentence: 'A row of {table} belongs to no target: {reason}',
+    remedy: 'Give the row a key that a shard owns, extend the topology, or leave the row out with `where`.',
+    retry: false,
+  },
+  CF3107: {
+    sentence: 'The replication slot {slot} of {shard} has lost its history: {reason}.',
+    remedy: 'What happened since cannot be followed any more. `crossfade abort`, raise max_slot_wal_keep_size, then apply again.',
+    retry: false,
+  },
   CF7001: {
     sentence: 'No migration is known in this control database.',
     remedy: 'Start one with `crossfade apply PLAN`, or name another control database with --control.',
@@ -538,7 +651,8 @@ export const errorDefinitions = {
   },
   CF5101: {
     sentence: 'The fence could not be closed on {shard}: {table} was in use for {milliseconds} ms.',
-    remedy: 'Nothing has changed; it is tried again. Look for long transactions in pg_stat_activity, or raise `fenceLockMsMax`.',
+    remedy:
+      'Nothing has changed; it is tried again. Look for long transactions in pg_stat_activity, or raise `fenceLockMsMax`.',
     retry: true,
   },
   CF5102: {
@@ -588,12 +702,14 @@ export const errorDefinitions = {
   },
   CF4001: {
     sentence: 'The verification found {mismatches} rows that differ.',
-    remedy: 'See them with `crossfade verify --show`, repair them with `crossfade verify --repair`, then `crossfade resume`.',
+    remedy:
+      'See them with `crossfade verify --show`, repair them with `crossfade verify --repair`, then `crossfade resume`.',
     retry: false,
   },
   CF5001: {
     sentence: 'The cutover of {units} was put back {attempts} times: {reason}.',
-    remedy: 'Nothing has changed. Look at lag and long transactions in `crossfade status`, then `crossfade resume` to try again.',
+    remedy:
+      'Nothing has changed. Look at lag and long transactions in `crossfade status`, then `crossfade resume` to try again.',
     retry: false,
   },
   CF5002: {
@@ -648,12 +764,14 @@ export const errorDefinitions = {
   },
   CF6007: {
     sentence: '{where} failed: {reason}.',
-    remedy: 'It is tried again by itself a few times; after that look at the cause in the journal and `crossfade resume`.',
+    remedy:
+      'It is tried again by itself a few times; after that look at the cause in the journal and `crossfade resume`.',
     retry: true,
   },
   CF6008: {
     sentence: 'A slot of {shard} holds {bytes} bytes of write-ahead log, more than walBytesMax ({limit}).',
-    remedy: 'Free disk or raise throttle.walBytesMax, then `crossfade resume`; or `crossfade abort`, which drops the slot.',
+    remedy:
+      'Free disk or raise throttle.walBytesMax, then `crossfade resume`; or `crossfade abort`, which drops the slot.',
     retry: false,
   },
   CF6009: {

@@ -24,6 +24,12 @@ export type StreamEvent =
   /** Nothing up to here is left to apply (keepalive on an idle source: D04). */
   | { readonly kind: 'position'; readonly lsn: Lsn }
   /** A table of the plan changed its shape on the source. */
-  | { readonly kind: 'relationChanged'; readonly schema: string; readonly name: string; readonly before: readonly string[]; readonly after: readonly string[] }
+  | {
+      readonly kind: 'relationChanged'
+      readonly schema: string
+      readonly name: string
+      readonly before: readonly string[]
+      readonly after: readonly string[]
+    }
   /** A logical message that is not the applier's own mark. */
   | { readonly kind: 'message'; readonly lsn: Lsn; readonly prefix: string; readonly content: Buffer }
