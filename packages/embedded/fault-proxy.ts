@@ -139,7 +139,7 @@ class TcpProxy implements FaultProxy {
     const target = connect({ ...this.#target, allowHalfOpen: true })
     const link = new Link(client, target, this.#faults, () => this.cut())
     this.#links.add(link)
-    link.ended.then(() => this.#links.delete(link))
+    void link.ended.then(() => this.#links.delete(link))
   }
 }
 

@@ -1,0 +1,46 @@
+// Who may import whom, as data. Imports point down: apps → engine → tracks → {pipeline, routing, stages} → model.
+
+/** A unit is a workspace: `packages/model`, `apps/cli`, `tools`. What is not listed here may import nothing of ours. */
+export const ALLOWED_IMPORTS: Readonly<Record<string, readonly string[]>> = {
+  'packages/model': [],
+  'packages/stages': ['packages/model'],
+  'packages/routing': ['packages/model'],
+  'packages/pipeline': ['packages/model', 'packages/routing'],
+  'packages/embedded': ['packages/model'],
+  'packages/postgres': ['packages/model', 'packages/pipeline', 'packages/routing'],
+  'packages/client': ['packages/model', 'packages/routing'],
+  'packages/plan': ['packages/model', 'packages/pipeline', 'packages/routing'],
+  'packages/tracks': ['packages/model', 'packages/pipeline', 'packages/routing', 'packages/stages'],
+  'packages/engine': ['packages/model', 'packages/pipeline', 'packages/routing', 'packages/stages', 'packages/tracks'],
+  'packages/simulator': ['packages/model', 'packages/routing', 'packages/client', 'packages/embedded'],
+  // The console talks to the API alone; of the code it knows the shapes that the API answers with (see below).
+  'apps/console': [],
+  // `crossfade server` starts the server, and the commands that need one run it in their own process: the one place
+  // where an app is part of another.
+  'apps/cli': ['packages/*', 'apps/server'],
+  'apps/server': ['packages/*'],
+  scenarios: ['packages/*', 'apps/cli', 'apps/server'],
+  bench: ['packages/*', 'apps/cli', 'apps/server'],
+  examples: ['packages/*'],
+  tools: ['packages/*', 'apps/server'],
+}
+
+/** What may be imported as types alone, besides. */
+export const ALLOWED_AS_TYPES: Readonly<Record<string, readonly string[]>> = {
+  'apps/console': ['packages/model', 'packages/engine', 'packages/stages', 'apps/server'],
+}
+
+/** What tests may import besides: real servers, and the programs set up for them. */
+export const ALLOWED_IN_TESTS: readonly string[] = ['packages/embedded', 'tools']
+
+/** Files that exist for tests but are not tests themselves: same liberties. */
+export function isTestFile(path: string): boolean {
+  return /\.test\.tsx?$/.test(path) || /(^|[/-])testing[/.]/.test(path) || path.includes('/fixtures/')
+}
+
+export function isAllowed(from: string, to: string, how: { inTest: boolean; typeOnly: boolean }): boolean {
+  if (from === to) return true
+  const asTypes = how.typeOnly ? (ALLOWED_AS_TYPES[from] ?? []) : []
+  const allowed = [...(ALLOWED_IMPORTS[from] ?? []), ...asTypes, ...(how.inTest ? ALLOWED_IN_TESTS : [])]
+  return allowed.includes(to) || (to.startsWith('packages/') && allowed.includes('packages/*'))
+}

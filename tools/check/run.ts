@@ -1,0 +1,72 @@
+// `npm run check [-- NAME …] [--strict]`: everything that must hold besides the tests. Runs all checks, or those named,
+// says what each found, and exits 1 when one fails. With --strict a requirement without a test is a failure too.
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { ROOT, sourceFiles } from '../source-files.ts'
+import { checkFileLengths, checkMachinePaths, checkNames } from './files.ts'
+import type { CheckFinding } from './finding.ts'
+import { checkGenerated } from './generated.ts'
+import { checkImports } from './imports.ts'
+import { uncitedInProject } from './requirements.ts'
+
+/** For one program that a check runs. */
+const PROGRAM_TIMEOUT_MS = 300_000
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { strict: { type: 'boolean' } } })
+const files = sourceFiles()
+
+/** Each check says whether it passed, and prints what it found. */
+const checks: Record<string, () => boolean | Promise<boolean>> = {
+  // Format, lint rules and the order of imports in one pass.
+  format: () => program('biome', ['ci', '--colors=off', '--max-diagnostics=60', '.']),
+  lint: () => program('oxlint', ['--type-aware']),
+  types: () => program('tsc', ['-p', '.', '--noEmit']) && consoleTypes(),
+  imports: () => report(checkImports(ROOT, files)),
+  lengths: () => report(checkFileLengths(ROOT, files)),
+  names: () => report(checkNames(files)),
+  paths: () => report(checkMachinePaths(ROOT, files)),
+  generated: async () => report(await checkGenerated(ROOT)),
+  requirements: () => coverage(values.strict === true),
+}
+
+const wanted = positionals.length > 0 ? positionals : Object.keys(checks)
+const failed: string[] = []
+for (const name of wanted) {
+  const check = checks[name]
+  if (!check) throw new Error(`there is no check "${name}"; there are ${Object.keys(checks).join(', ')}`)
+  process.stdout.write(`— ${name}\n`)
+  if (!(await check())) failed.push(name)
+}
+process.stdout.write(
+  failed.length === 0 ? 'crossfade check: passed\n' : `crossfade check: FAILED: ${failed.join(', ')}\n`,
+)
+process.exitCode = failed.length === 0 ? 0 : 1
+
+function program(name: string, args: string[]): boolean {
+  const path = join(ROOT, 'node_modules', '.bin', name)
+  const outcome = spawnSync(path, args, {
+    cwd: ROOT,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    timeout: PROGRAM_TIMEOUT_MS,
+  })
+  if (outcome.error) process.stdout.write(`  ${name} did not run: ${outcome.error.message}\n`)
+  return outcome.status === 0
+}
+
+function consoleTypes(): boolean {
+  const project = join('apps', 'console', 'tsconfig.json')
+  return !existsSync(join(ROOT, project)) || program('tsc', ['-p', project, '--noEmit'])
+}
+
+function report(findings: readonly CheckFinding[]): boolean {
+  for (const { place, reason } of findings) process.stdout.write(`  ${place}: ${reason}\n`)
+  return findings.length === 0
+}
+
+function coverage(strict: boolean): boolean {
+  const missing = uncitedInProject(ROOT, files)
+  for (const { id, text } of missing) process.stdout.write(`  ${id} is cited by no test: ${text}\n`)
+  return missing.length === 0 || !strict
+}

@@ -1,0 +1,39 @@
+// docs/reference/errors.md, from the one file that defines the errors.
+import { type ErrorDefinition, errorDefinitions } from '@crossfade/model/error-codes.ts'
+import type { GeneratedFile } from './generators.ts'
+
+const RANGES: Readonly<Record<string, string>> = {
+  1: 'Plan and configuration',
+  2: 'Your databases',
+  3: 'Copying and following changes',
+  4: 'Verification',
+  5: 'Cutover, fences and the way back',
+  6: 'Engine, leases and the control database',
+  7: 'API, command line and client',
+  8: 'Embedded PostgreSQL and this installation',
+  9: 'Faults of Crossfade itself',
+}
+
+/** A page with one section per code, in the order of the codes. */
+export function errorReference(): GeneratedFile {
+  const definitions = Object.entries(errorDefinitions as Record<string, ErrorDefinition>)
+  const sections = Object.entries(RANGES).flatMap(([digit, title]) => {
+    const members = definitions.filter(([code]) => code.startsWith(`CF${digit}`)).sort(([a], [b]) => a.localeCompare(b))
+    return members.length === 0 ? [] : [`## ${title}\n\n${members.map(section).join('\n')}`]
+  })
+  const content = `${HEAD}\n${sections.join('\n')}`
+  return { path: 'docs/reference/errors.md', content }
+}
+
+const HEAD = `# Errors
+
+<!-- Generated from packages/model/error-codes.ts by \`npm run generate\`; do not edit. -->
+
+Every failure and finding of Crossfade has a code. This page says what each means and what to do. Words in braces are
+filled in when it happens. *Retry* says whether the same call may succeed later without anybody changing anything.
+`
+
+function section([code, definition]: [string, ErrorDefinition]): string {
+  const retry = definition.retry ? 'may succeed later' : 'will not help'
+  return `### ${code}\n\n${definition.sentence}\n\n- **Remedy:** ${definition.remedy}\n- **Retry:** ${retry}.\n`
+}

@@ -1,0 +1,19 @@
+// Every file that is derived from code. A generator is a function without side effects; run.ts writes, the check compares.
+import { errorReference } from './error-reference.ts'
+
+export interface GeneratedFile {
+  /** Relative to the project's root. */
+  path: string
+  content: string
+}
+
+export type Generator = () => Promise<GeneratedFile> | GeneratedFile
+
+const GENERATORS: readonly Generator[] = [errorReference]
+
+/** What all generators produce, in order. */
+export async function generateAll(): Promise<GeneratedFile[]> {
+  const files: GeneratedFile[] = []
+  for (const generate of GENERATORS) files.push(await generate())
+  return files
+}
