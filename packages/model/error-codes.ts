@@ -573,6 +573,36 @@ export const errorDefinitions = {
     remedy: 'What happened since cannot be followed any more. `crossfade abort`, raise max_slot_wal_keep_size, then apply again.',
     retry: false,
   },
+  CF3201: {
+    sentence: 'Changes of {table} cannot go back: its transform {transform} has no way back.',
+    remedy: 'Give the transform a `backward` function (see `reversible`), or set `reverse: false` and do without the way back.',
+    retry: false,
+  },
+  CF3202: {
+    sentence: 'The change stream sent a row of {table} without its identity.',
+    remedy: 'Its replica identity was changed: ALTER TABLE … REPLICA IDENTITY as the plan found it, then `crossfade resume`.',
+    retry: false,
+  },
+  CF3203: {
+    sentence: 'The table {table} on {shard} was altered while its changes are followed: {change}.',
+    remedy: 'Alter the other side in the same way and plan again, or undo it; with `schema.ddl: apply` added and dropped columns are carried over.',
+    retry: false,
+  },
+  CF3204: {
+    sentence: 'A row of {table} cannot be written to {shard}: {constraint} is taken by the row {key}, which belongs to {other}.',
+    remedy: 'Rows of several shards claim the same value: change one of them, or drop the constraint on that side, then `crossfade resume`.',
+    retry: false,
+  },
+  CF3205: {
+    sentence: 'The table {table} is not on {shard}.',
+    remedy: 'Create it as `crossfade plan` describes it, then `crossfade resume`.',
+    retry: false,
+  },
+  CF3206: {
+    sentence: 'Changes cannot be applied to {shard}: {reason}.',
+    remedy: 'Nothing of that transaction was applied. Correct what the database complains about, then `crossfade resume`.',
+    retry: false,
+  },
   CF7001: {
     sentence: 'No migration is known in this control database.',
     remedy: 'Start one with `crossfade apply PLAN`, or name another control database with --control.',
@@ -782,6 +812,11 @@ export const errorDefinitions = {
   CF6010: {
     sentence: 'There is no report {report} of migration {migration}.',
     remedy: 'See the reports with `crossfade verify --list`.',
+    retry: false,
+  },
+  CF6011: {
+    sentence: 'The task {task} failed for good ({code}): {reason}.',
+    remedy: 'Correct the cause as the page of {code} says, then `crossfade resume` tries the task again.',
     retry: false,
   },
   CF9001: {

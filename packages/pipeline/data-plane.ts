@@ -101,6 +101,8 @@ export interface Chunk {
   /** Pages `[from, to)`; `to: null` reads to the end, however far that is by then. */
   readonly fromPage: number
   readonly toPage: number | null
+  /** The leaf's file when its pages were counted; another one later means that the rows lie elsewhere (VACUUM FULL, CLUSTER). Absent for a partitioned root. */
+  readonly filenode?: number
   readonly estimatedRows: number
   readonly estimatedBytes: number
 }
@@ -132,8 +134,10 @@ export interface Streams {
 }
 
 export interface StreamObserver {
-  /** At most ten times a second. */
+  /** At most ten times a second, and at once when `proven` passes what `expected` gives. */
   status(status: StreamStatus): void
+  /** The position a cutover waits for, null when none does. Cheap; ask after each commit and each proof. */
+  expected?(): Lsn | null
 }
 
 export interface StreamStatus {
