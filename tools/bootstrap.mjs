@@ -21,7 +21,7 @@ export function installPackages() {
     stdio: ['ignore', 2, 2],
   })
   if (npm.status !== 0) {
-    process.stderr.write('crossfade: npm ci failed; run it by hand in the project root to see why\n')
+    process.stderr.write('crossfade: npm install failed; run it by hand in the project root to see why\n')
     process.exit(1)
   }
 }

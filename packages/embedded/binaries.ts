@@ -37,7 +37,7 @@ function packageDirectory(version: PostgresVersion): string {
     return resolve(dirname(entry), '..')
   } catch (cause) {
     throw new Error(
-      `PostgreSQL ${version} is not installed for ${process.platform}-${process.arch}; run npm ci without --omit=optional on linux-x64`,
+      `PostgreSQL ${version} is not installed for ${process.platform}-${process.arch}; run npm install without --omit=optional on linux-x64`,
       { cause },
     )
   }
