@@ -64,12 +64,7 @@ export function parseTokens(text: string): TokenRecord[] {
 }
 
 function bearerToken(request: FastifyRequest): string | null {
-  const header = request.headers.authorization
-  if (header) return /^Bearer ([\x21-\x7e]{16,512})$/i.exec(header)?.[1] ?? null
-  // EventSource can't set headers, so the console's live events carry the token in a cookie that scripts can't read.
-  const cookie = /(?:^|;\s*)crossfade_token=([\x21-\x3a\x3c-\x7e]{16,512})/.exec(request.headers.cookie ?? '')
-  if (!cookie || request.method !== 'GET') return null
-  return cookie[1]!
+  return /^Bearer ([\x21-\x7e]{16,512})$/i.exec(request.headers.authorization ?? '')?.[1] ?? null
 }
 
 const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]'])

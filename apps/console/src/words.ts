@@ -1,0 +1,94 @@
+import type { MigrationStatus, Side, Stage } from './api/contract.ts'
+
+/** Numbers, times and words the way people read them. */
+
+const units = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'] as const
+
+export function bytes(value: number | null): string {
+  if (value === null) return '–'
+  let amount = value
+  let unit = 0
+  while (amount >= 1000 && unit < units.length - 1) {
+    amount /= 1000
+    unit++
+  }
+  return `${amount >= 100 || unit === 0 ? Math.round(amount) : amount.toFixed(1)} ${units[unit]}`
+}
+
+const grouped = new Intl.NumberFormat('en')
+const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
+
+export function count(value: number | null): string {
+  if (value === null) return '–'
+  return value < 100_000 ? grouped.format(Math.round(value)) : compact.format(value)
+}
+
+export function exact(value: number): string {
+  return grouped.format(value)
+}
+
+export function milliseconds(value: number | null): string {
+  if (value === null) return '–'
+  if (value < 1) return '0 ms'
+  if (value < 1_000) return `${Math.round(value)} ms`
+  return duration(value / 1_000)
+}
+
+export function duration(seconds: number | null): string {
+  if (seconds === null) return '–'
+  if (seconds < 10) return `${seconds.toFixed(1)} s`
+  if (seconds < 60) return `${Math.round(seconds)} s`
+  const minutes = Math.floor(seconds / 60)
+  if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
+export function percent(share: number): string {
+  const value = share * 100
+  return `${value === 0 || value >= 99.95 || value % 1 < 0.05 ? Math.round(value) : value.toFixed(1)} %`
+}
+
+const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
+const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' })
+
+/** Time of day; with the date when it was not today. */
+export function moment(iso: string | null): string {
+  if (iso === null) return '–'
+  const at = new Date(iso)
+  const today = at.toDateString() === new Date().toDateString()
+  return today ? clock.format(at) : `${day.format(at)}, ${clock.format(at)}`
+}
+
+export function ago(iso: string | null, now: number): string {
+  if (iso === null) return 'never'
+  const seconds = Math.max(0, (now - Date.parse(iso)) / 1_000)
+  if (seconds < 5) return 'just now'
+  if (seconds < 60) return `${Math.floor(seconds)} s ago`
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ago`
+  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} h ago`
+  return `${Math.floor(seconds / 86_400)} d ago`
+}
+
+export const stageOrder: readonly Stage[] = ['off', 'dualwrite', 'shadow', 'live', 'rampdown', 'complete']
+
+export const stageMeaning: Record<Stage, string> = {
+  off: 'Source alone; nothing runs',
+  dualwrite: 'Snapshot copied, changes followed',
+  shadow: 'Verified continuously, lag small',
+  live: 'Target answers, source kept current',
+  rampdown: 'Source kept current, but unread',
+  complete: 'Streams gone, source archived',
+}
+
+export const statusWord: Record<MigrationStatus, { readonly text: string; readonly tone: Tone }> = {
+  created: { text: 'created', tone: 'idle' },
+  moving: { text: 'moving', tone: 'accent' },
+  holding: { text: 'waiting for gates', tone: 'warn' },
+  resting: { text: 'steady', tone: 'good' },
+  paused: { text: 'paused', tone: 'warn' },
+  stopped: { text: 'needs you', tone: 'bad' },
+  complete: { text: 'complete', tone: 'good' },
+  aborted: { text: 'aborted', tone: 'idle' },
+}
+
+export type Tone = 'good' | 'warn' | 'bad' | 'accent' | 'idle' | Side

@@ -1,0 +1,79 @@
+// The client program of the simulated system, as a process of its own: it knows the databases only through its client library,
+// and is told to stop by a line on its standard input (or by its end).
+
+import process from 'node:process'
+import { createInterface } from 'node:readline'
+import { createClient } from '@crossfade/client/client.ts'
+import { httpRouting } from '@crossfade/client/http-routing.ts'
+import { reasonOf } from '@crossfade/model/failure.ts'
+import { LedgerWriter } from './ledger.ts'
+import { seededRandom } from './random.ts'
+import { startTraffic } from './traffic.ts'
+import type { TrafficReport, TrafficSettings } from './traffic-settings.ts'
+
+const reportEveryMs = 500
+const errorsShownMax = 20
+
+const settings = JSON.parse(process.argv[2]!) as TrafficSettings
+const client = await createClient({
+  routing: httpRouting({ url: settings.routingUrl, ...(settings.token === null ? {} : { token: settings.token }) }),
+  shards: Object.fromEntries(
+    Object.entries(settings.shards).map(([shard, connectionString]) => [
+      shard,
+      { connectionString, max: settings.writers },
+    ]),
+  ),
+})
+const ledger = new LedgerWriter(settings.ledgerPath)
+for (const tenant of settings.tenants) {
+  ledger.write({
+    kind: 'known',
+    table: 'tenant_limits',
+    tenant,
+    key: { tenant_id: tenant },
+    columns: { messages_used: '0' },
+  })
+}
+const traffic = startTraffic({
+  client,
+  ledger,
+  tenants: settings.tenants,
+  writesPerSecond: settings.writesPerSecond,
+  writers: settings.writers,
+  random: seededRandom(settings.seed),
+  onError: (error, operation) => {
+    if (traffic.counts.errors <= errorsShownMax) process.stderr.write(`traffic: ${operation}: ${reasonOf(error)}\n`)
+  },
+})
+
+function report(done: boolean): void {
+  const { holds, holdMs } = client.stats()
+  const line: TrafficReport = {
+    done,
+    acknowledged: traffic.counts.acknowledged,
+    errors: traffic.counts.errors,
+    holds,
+    holdMs,
+    latencyMs: percentiles(traffic.counts.latencies),
+  }
+  process.stdout.write(`${JSON.stringify(line)}\n`)
+}
+
+function percentiles(samples: readonly number[]): TrafficReport['latencyMs'] {
+  const sorted = [...samples].sort((a, b) => a - b)
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
+  return { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) }
+}
+
+const reporting = setInterval(() => report(false), reportEveryMs)
+const input = createInterface({ input: process.stdin })
+await new Promise<void>((resolve) => {
+  input.once('line', () => resolve())
+  input.once('close', () => resolve())
+})
+clearInterval(reporting)
+await traffic.stop()
+await ledger.close()
+report(true)
+await client.end()
+process.exit(0)

@@ -1,0 +1,32 @@
+/** What a traffic process is started with, as JSON in its first argument. */
+export interface TrafficSettings {
+  /** `…/api/v1/migrations/{id}/routing` of the server that it takes its routing from. */
+  readonly routingUrl: string
+  readonly token: string | null
+  /** Connection URL of every shard of both sides. */
+  readonly shards: Readonly<Record<string, string>>
+  readonly tenants: readonly string[]
+  readonly writesPerSecond: number
+  readonly writers: number
+  readonly seed: number
+  readonly ledgerPath: string
+}
+
+/** What it says about itself, one JSON line at a time, on its standard output. */
+export interface TrafficReport {
+  /** The last line: everything is written and the ledger is closed. */
+  readonly done: boolean
+  readonly acknowledged: number
+  readonly errors: number
+  /** Writes that were held while their range was fenced, and for how long. */
+  readonly holds: number
+  readonly holdMs: Percentiles
+  /** From the call to the answer, of all writes, holds included. */
+  readonly latencyMs: Percentiles & { readonly p95: number }
+}
+
+export interface Percentiles {
+  readonly p50: number
+  readonly p99: number
+  readonly max: number
+}
