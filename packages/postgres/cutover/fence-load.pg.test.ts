@@ -7,7 +7,7 @@ import type { ResolvedPlan } from '@crossfade/pipeline/resolved-plan.ts'
 import pg from 'pg'
 import { connect } from '../connection/connect.ts'
 import { createControlSchema } from '../schema/control-schema.ts'
-import { testPlan, testTable } from '../testing/plan.ts'
+import { evenHash, testPlan, testTable } from '../testing/plan.ts'
 import { CriticalConnections } from './critical-connections.ts'
 import { Fences } from './fence.ts'
 
@@ -101,15 +101,18 @@ describe('fences under load', () => {
         }
         await client.end()
       })
-      await new Promise((resolve) => setTimeout(resolve, 400))
-      const started = performance.now()
-      const [point] = await fences.fence('source', [a], asEpoch(round), 'target')
-      milliseconds.push(performance.now() - started)
-      await new Promise((resolve) => setTimeout(resolve, 200))
-      const stillThere = await commitsAfter(observer, point!.lsn)
-      assert.deepEqual(stillThere, [], 'no transaction with a row commits after the point')
-      assert.ok(refusals > 0, 'writers met the fence')
-      running = false
+      try {
+        await new Promise((resolve) => setTimeout(resolve, 400))
+        const started = performance.now()
+        const [point] = await fences.fence('source', [a], asEpoch(round), 'target')
+        milliseconds.push(performance.now() - started)
+        await new Promise((resolve) => setTimeout(resolve, 200))
+        const stillThere = await commitsAfter(observer, point!.lsn)
+        assert.deepEqual(stillThere, [], 'no transaction with a row commits after the point')
+        assert.ok(refusals > 0, 'writers met the fence')
+      } finally {
+        running = false
+      }
       await Promise.all(writers)
       await fences.unfence('source', [a], asEpoch(round))
       await fences.settled()
@@ -134,6 +137,78 @@ describe('fences under load', () => {
     t.diagnostic(
       `fence of ${tableCount} tables under load: ${milliseconds.map((each) => each.toFixed(1)).join(', ')} ms, first refusals after at most ${Math.max(...held).toFixed(1)} ms, ${acknowledged.size} writes acknowledged`,
     )
+  })
+  test('D10 D17: kill -9 of a fencing backend, which restarts its whole server, leaves all fenced or none', async () => {
+    const b = asShardId('source/b')
+    const second = await startCluster({ version: 18 })
+    const urlB = await second.createDatabase('load')
+    const setup = new pg.Client({ connectionString: urlB })
+    await setup.connect()
+    await createControlSchema(setup, b)
+    for (const { source } of plan.tables)
+      await setup.query(`CREATE TABLE ${source.name} (id bigint PRIMARY KEY, tenant_id int)`)
+    await setup.end()
+    const both = testPlan({
+      source: { topology: evenHash([a, b]), urls: { [a]: url, [b]: urlB } },
+      target: { topology: { kind: 'single', shard: asShardId('target/x') }, urls: { 'target/x': url } },
+      tables: plan.tables,
+    })
+    let backend = 0
+    const sessions = new CriticalConnections(async (shard) => {
+      const client = await connect({ shard: both.source.shards.find((each) => each.id === shard)!, purpose: 'cutover' })
+      const { rows } = await client.query<{ pid: string }>('SELECT pg_backend_pid()::text AS pid')
+      if (shard === b) backend = Number(rows[0]!.pid)
+      return client
+    })
+    const writes = async (connectionString: string) => {
+      const client = new pg.Client({ connectionString })
+      await client.connect()
+      const done = await client.query('INSERT INTO t0 VALUES ((random() * 1e15)::bigint, 1)').then(
+        () => true,
+        (error: pg.DatabaseError) => error.code !== 'CF001' && Promise.reject(error),
+      )
+      await client.end()
+      return done
+    }
+    let epoch = 100
+    for (const step of ['begin', 'armed', 'commit', 'committed'] as const) {
+      let killed = false
+      const fences = new Fences({
+        plan: both,
+        migration,
+        connections: sessions,
+        observe: async (at, shard) => {
+          if (at !== step || shard !== b || killed) return
+          killed = true
+          process.kill(backend, 'SIGKILL')
+          await new Promise((resolve) => setTimeout(resolve, 50))
+        },
+      })
+      await fences.prepare('source', [a, b])
+      epoch += 1
+      const fenced = await fences.fence('source', [a, b], asEpoch(epoch), 'target').then(
+        () => true,
+        () => false,
+      )
+      assert.ok(killed)
+      for (let tries = 0; tries < 100; tries++) {
+        if (
+          await writes(urlB).then(
+            () => true,
+            () => false,
+          )
+        )
+          break
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      }
+      assert.equal(fenced, step === 'committed')
+      assert.deepEqual([await writes(url), await writes(urlB)], fenced ? [false, false] : [true, true], step)
+      await fences.unfence('source', [a, b], asEpoch(epoch))
+      await fences.settled()
+      assert.deepEqual([await writes(url), await writes(urlB)], [true, true])
+    }
+    await sessions.close()
+    await second.destroy()
   })
 })
 

@@ -76,7 +76,7 @@ async function lockHolders(
        '' AS age_ms, '' AS state, l.relation::regclass::text AS statement
      FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
      WHERE l.locktype = 'relation' AND l.granted AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
-       AND a.datname = current_database() AND a.backend_type IS NULL AND a.xact_start IS NULL
+       AND a.datname = current_database() AND a.xact_start IS NULL AND coalesce(a.application_name, '') NOT LIKE 'crossfade %'
        AND l.relation IN (SELECT to_regclass(name) FROM unnest(ARRAY[${names}]::text[]) AS name)`,
   )
   return new Map(rows.map((row) => [row.transaction, row]))
