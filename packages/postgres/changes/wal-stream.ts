@@ -10,6 +10,8 @@ import { readServerError } from './server-error.ts'
 export const bufferedBytesMax = 16 * 1024 * 1024
 /** At least this often the server is told where we are; more often when its own time limit asks for it. */
 export const statusIntervalMs = 10_000
+/** An acknowledgement is told after this long, so that many small ones become one message. */
+const statusDelayMs = 100
 /** A consumer that takes nothing for this long while the socket is paused is given up: a server that stops would wait for it. */
 export const consumerIdleMsMax = 60_000
 /** A server that asks this often for an answer within one second, though each was answered, is stopping and waits for us. */
@@ -67,6 +69,7 @@ export class WalStream {
   #takenAtMs = systemClock.now()
   #replies = 0
   #repliesSinceMs = 0
+  #statusTimer: NodeJS.Timeout | null = null
   readonly #timer: NodeJS.Timeout
 
   /** `socket` has just been sent START_REPLICATION and nothing else listens to its data. */
@@ -117,14 +120,15 @@ export class WalStream {
     })
   }
 
-  /** Told to the server at the next occasion, or now. Positions never go back. */
-  setStatus(status: WalStatus, now: boolean): void {
+  /** Told to the server within `statusDelayMs`. Positions never go back. */
+  setStatus(status: WalStatus): void {
     const { flushed, applied } = this.#status
     this.#status = {
       flushed: maxLsn(flushed, status.flushed),
       applied: maxLsn(applied, status.applied),
     }
-    if (now) this.#sendStatus(false)
+    const told = this.#status.flushed === flushed && this.#status.applied === applied
+    if (!told && this.#ended === null) this.#statusTimer ??= setTimeout(() => this.#sendStatus(false), statusDelayMs)
   }
 
   /** Ends the stream as the protocol asks for, and closes the connection. Messages that were not taken are dropped. Idempotent. */
@@ -235,6 +239,7 @@ export class WalStream {
 
   /** Standby status update. `reply` asks for a keepalive, which tells us that the server lives and how far it is. */
   #sendStatus(reply: boolean): void {
+    this.#clearStatusTimer()
     if (this.#socket.destroyed || !this.#socket.writable) return
     const { flushed, applied } = this.#status
     const written = maxLsn(this.#keptAlive, flushed)
@@ -250,6 +255,11 @@ export class WalStream {
     this.#socket.write(message)
   }
 
+  #clearStatusTimer(): void {
+    if (this.#statusTimer !== null) clearTimeout(this.#statusTimer)
+    this.#statusTimer = null
+  }
+
   #resume(): void {
     this.#paused = false
     this.#socket.resume()
@@ -261,6 +271,7 @@ export class WalStream {
     if (this.#ended !== null) return
     this.#ended = { error }
     clearInterval(this.#timer)
+    this.#clearStatusTimer()
     this.#options.signal?.removeEventListener('abort', this.#onAbort)
     if (error === this.#options.signal?.reason) this.#blocks.length = 0
     if (error !== null) this.#socket.destroy()
