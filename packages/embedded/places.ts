@@ -3,6 +3,7 @@
 import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { fail } from '@crossfade/model/failure.ts'
 
 /** The user PostgreSQL runs as: `undefined` ids mean "as ourselves". */
 export interface RunAs {
@@ -24,7 +25,7 @@ export function runAs(): RunAs {
     const fields = entries.find((line) => line.startsWith(`${name}:`))?.split(':')
     if (fields) return { uid: Number(fields[2]), gid: Number(fields[3]) }
   }
-  throw new Error(`PostgreSQL does not run as root, and none of the users ${UNPRIVILEGED_USERS.join(', ')} exists`)
+  throw fail('CF8003', { users: UNPRIVILEGED_USERS.join(', ') })
 }
 
 /**
@@ -38,7 +39,7 @@ export function baseDirectory(): string {
   mkdirSync(base, { recursive: true, mode: 0o711 })
   const found = lstatSync(base)
   if (!found.isDirectory() || found.uid !== uid) {
-    throw new Error(`${base} belongs to another user; remove it or set TMPDIR to a directory of your own`)
+    throw fail('CF8005', { directory: base })
   }
   chmodSync(base, 0o711)
   for (const name of ['clusters', 'templates', 'binaries']) {

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { closeSync, openSync, readdirSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { fail } from '@crossfade/model/failure.ts'
 
 /** Where the identifier stands in the long header of a WAL segment's first page: after XLogPageHeaderData, padded. */
 const WAL_SYSTEM_IDENTIFIER_OFFSET = 24
@@ -54,7 +55,7 @@ function findChecksum(control: Buffer): number {
       return offset
     crc = (CRC32C_TABLE[(crc ^ control.readUInt8(offset)) & 0xff] ?? 0) ^ (crc >>> 8)
   }
-  throw new Error('pg_control holds no valid checksum')
+  throw fail('CF9001', { reason: 'pg_control holds no valid checksum' })
 }
 
 function crc32c(bytes: Buffer): number {

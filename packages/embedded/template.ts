@@ -35,11 +35,16 @@ export interface NewCluster {
 export function createDataDirectory(dataDirectory: string, cluster: NewCluster): void {
   const partial = `${dataDirectory}.${process.pid}.partial`
   rmSync(partial, { recursive: true, force: true })
-  if (cluster.password === undefined) {
-    copyTemplate(templateOf(cluster), partial)
-    setSystemIdentifier(partial)
-  } else {
-    initialize(partial, cluster, cluster.password)
+  try {
+    if (cluster.password === undefined) {
+      copyTemplate(templateOf(cluster), partial)
+      setSystemIdentifier(partial)
+    } else {
+      initialize(partial, cluster, cluster.password)
+    }
+  } catch (error) {
+    rmSync(partial, { recursive: true, force: true })
+    throw error
   }
   renameUnlessPresent(partial, dataDirectory)
 }

@@ -2,7 +2,7 @@
  * Every coded failure and finding of Crossfade. This file *is* the documentation: `docs/reference/errors.md` is generated from it.
  *
  * Ranges: CF1xxx plan and configuration · CF2xxx the user's databases (findings and connection troubles) · CF3xxx copying and following changes ·
- * CF4xxx verification · CF5xxx cutover, fences and the way back · CF6xxx engine, leases and control database · CF7xxx API, CLI and client · CF9xxx our bugs.
+ * CF4xxx verification · CF5xxx cutover, fences and the way back · CF6xxx engine, leases and control database · CF7xxx API, CLI and client · CF8xxx embedded PostgreSQL · CF9xxx our bugs.
  */
 export interface ErrorDefinition {
   /** One sentence; `{name}` is filled from the details given to `fail`. */
@@ -439,6 +439,104 @@ export const errorDefinitions = {
     remedy: 'As the owner of the database or a superuser: `GRANT CREATE ON DATABASE {database} TO {role}`.',
     retry: false,
   },
+  CF2202: {
+    sentence: 'The {kind} {identity} of the source is not carried to the target: {reason}.',
+    remedy: 'Create it on the target yourself before the cutover if the application needs it.',
+    retry: false,
+  },
+  CF2203: {
+    sentence: 'The body of {identity} mentions {tables}, which the plan renames or changes; it is carried as it is.',
+    remedy: 'Look at that body, and replace the routine on the target where it must use the new names.',
+    retry: false,
+  },
+  CF2204: {
+    sentence: '{objects} objects belong to {role} on the source and will belong to {self} on {shard}: {reason}.',
+    remedy: 'Create the role on the target and make the migration role a member of it.',
+    retry: false,
+  },
+  CF2205: {
+    sentence: 'The role {role} is not on {shard}, so the privileges and policies that name it are not carried.',
+    remedy: 'Create the role on the target before the schema is created.',
+    retry: false,
+  },
+  CF2206: {
+    sentence: '{shard} refused to create {subject}: {reason}.',
+    remedy: 'Correct what the server names and start again; nothing of this step was left behind.',
+    retry: false,
+  },
+  CF2207: {
+    sentence: '{shard} already holds {objects}, which this migration did not create.',
+    remedy:
+      "Drop or rename them there, or set `schema: { mode: 'existing' }` in the plan when they are meant to be used.",
+    retry: false,
+  },
+  CF2208: {
+    sentence: 'What this migration created on {shard} cannot be dropped, because {others} depend on it.',
+    remedy: 'Drop those, or the dependency, then run `crossfade abort` again; they were not made by Crossfade.',
+    retry: false,
+  },
+  CF2209: {
+    sentence: '{shard} refused {subject}: {reason}.',
+    remedy: 'Run that statement on the target as a role that may, or leave it when the application does not need it.',
+    retry: false,
+  },
+  CF2210: {
+    sentence: 'The {kind} {identity} of the source is missing on {shard}.',
+    remedy: 'Create it on the target before the cutover if the application needs it.',
+    retry: false,
+  },
+  CF2211: {
+    sentence: 'The {kind} {identity} on {shard} differs from the source in {facet}: {expected} there, {found} here.',
+    remedy: 'Make them equal, or accept the difference when it is meant.',
+    retry: false,
+  },
+  CF2212: {
+    sentence: '{shard} holds the {kind} {identity}, which the source does not have.',
+    remedy: 'Nothing has to be done when it is meant; otherwise drop it.',
+    retry: false,
+  },
+  CF2213: {
+    sentence: 'Another process works on {work} of {shard}.',
+    remedy: 'Nothing has to be done; it is taken over when that process ends.',
+    retry: true,
+  },
+  CF2214: {
+    sentence: 'The schema work {work} is not known on {shard}.',
+    remedy: 'Create the schema again with `crossfade apply`; the plan or the target was changed behind its back.',
+    retry: false,
+  },
+  CF2215: {
+    sentence: '{work} could not be built on {shard}: {reason}.',
+    remedy:
+      'When rows violate it, look for them with `crossfade verify`; otherwise correct what the server names and resume.',
+    retry: false,
+  },
+  CF2216: {
+    sentence: 'The sequence {sequence} of {shard} cannot be set to {value}, beyond its {limit}.',
+    remedy:
+      "Lower the plan's `sequenceMargin`, or widen the sequence on the target (`ALTER SEQUENCE … AS bigint MAXVALUE …`).",
+    retry: false,
+  },
+  CF2217: {
+    sentence: 'pg_dump of {shard} failed: {reason}.',
+    remedy: 'Try that pg_dump by hand with the same role; without one the schema is carried from the catalogs.',
+    retry: false,
+  },
+  CF2218: {
+    sentence: 'The backup of {shard} to {path} failed: {reason}.',
+    remedy: 'Make sure that the directory can be written and has room, then start again.',
+    retry: true,
+  },
+  CF2219: {
+    sentence: 'The drill of the backup {path} found {difference}.',
+    remedy: 'Do not rely on this backup: make a new one, and look at the disk it is on.',
+    retry: false,
+  },
+  CF2220: {
+    sentence: 'The role {role} of {shard} may not be used to archive it: {reason}.',
+    remedy: 'As the owner of the database: `ALTER DATABASE … SET default_transaction_read_only = on`.',
+    retry: false,
+  },
   CF2801: {
     sentence: 'A row has no shard key (its key column is NULL), so no shard owns it.',
     remedy: 'Give the row a key, choose another key column, or leave the row out with `where`.',
@@ -550,17 +648,20 @@ export const errorDefinitions = {
   },
   CF3103: {
     sentence: 'The chunk {chunk} cannot be copied: {reason}.',
-    remedy: 'Correct what the server refused (a constraint, a type, a privilege, a full disk), then `crossfade resume`.',
+    remedy:
+      'Correct what the server refused (a constraint, a type, a privilege, a full disk), then `crossfade resume`.',
     retry: false,
   },
   CF3104: {
     sentence: 'The table {table} was rewritten or dropped on the source while it was copied.',
-    remedy: 'Leave VACUUM FULL, CLUSTER and ALTER TABLE until the copy is done; `crossfade abort`, then apply the plan again.',
+    remedy:
+      'Leave VACUUM FULL, CLUSTER and ALTER TABLE until the copy is done; `crossfade abort`, then apply the plan again.',
     retry: false,
   },
   CF3105: {
     sentence: 'The transform {transform} failed on a row of {table}: {reason}.',
-    remedy: 'Correct the function in the plan so that it takes every row that the table holds, then apply the plan again.',
+    remedy:
+      'Correct the function in the plan so that it takes every row that the table holds, then apply the plan again.',
     retry: false,
   },
   CF3106: {
@@ -568,29 +669,29 @@ export const errorDefinitions = {
     remedy: 'Give the row a key that a shard owns, extend the topology, or leave the row out with `where`.',
     retry: false,
   },
-  CF3107: {
-    sentence: 'The replication slot {slot} of {shard} has lost its history: {reason}.',
-    remedy: 'What happened since cannot be followed any more. `crossfade abort`, raise max_slot_wal_keep_size, then apply again.',
-    retry: false,
-  },
   CF3201: {
     sentence: 'Changes of {table} cannot go back: its transform {transform} has no way back.',
-    remedy: 'Give the transform a `backward` function (see `reversible`), or set `reverse: false` and do without the way back.',
+    remedy:
+      'Give the transform a `backward` function (see `reversible`), or set `reverse: false` and do without the way back.',
     retry: false,
   },
   CF3202: {
     sentence: 'The change stream sent a row of {table} without its identity.',
-    remedy: 'Its replica identity was changed: ALTER TABLE … REPLICA IDENTITY as the plan found it, then `crossfade resume`.',
+    remedy:
+      'Its replica identity was changed: ALTER TABLE … REPLICA IDENTITY as the plan found it, then `crossfade resume`.',
     retry: false,
   },
   CF3203: {
     sentence: 'The table {table} on {shard} was altered while its changes are followed: {change}.',
-    remedy: 'Alter the other side in the same way and plan again, or undo it; with `schema.ddl: apply` added and dropped columns are carried over.',
+    remedy:
+      'Alter the other side in the same way and plan again, or undo it; with `schema.ddl: apply` added and dropped columns are carried over.',
     retry: false,
   },
   CF3204: {
-    sentence: 'A row of {table} cannot be written to {shard}: {constraint} is taken by the row {key}, which belongs to {other}.',
-    remedy: 'Rows of several shards claim the same value: change one of them, or drop the constraint on that side, then `crossfade resume`.',
+    sentence:
+      'A row of {table} cannot be written to {shard}: {constraint} is taken by the row {key}, which belongs to {other}.',
+    remedy:
+      'Rows of several shards claim the same value: change one of them, or drop the constraint on that side, then `crossfade resume`.',
     retry: false,
   },
   CF3205: {
@@ -600,7 +701,8 @@ export const errorDefinitions = {
   },
   CF3206: {
     sentence: 'Changes cannot be applied to {shard}: {reason}.',
-    remedy: 'Nothing of that transaction was applied. Correct what the database complains about, then `crossfade resume`.',
+    remedy:
+      'Nothing of that transaction was applied. Correct what the database complains about, then `crossfade resume`.',
     retry: false,
   },
   CF7001: {
@@ -817,6 +919,32 @@ export const errorDefinitions = {
   CF6011: {
     sentence: 'The task {task} failed for good ({code}): {reason}.',
     remedy: 'Correct the cause as the page of {code} says, then `crossfade resume` tries the task again.',
+    retry: false,
+  },
+  CF8001: {
+    sentence: 'PostgreSQL {version} is not installed for {platform}.',
+    remedy:
+      'Run `npm install` without `--omit=optional` on Linux x64; on other systems give `--control URL` and the URLs of servers of your own.',
+    retry: false,
+  },
+  CF8002: {
+    sentence: 'PostgreSQL {version} did not start in {directory}: {reason}.',
+    remedy: 'Read the end of `server.log` in that directory; correct the setting or free the space or port that it names.',
+    retry: true,
+  },
+  CF8003: {
+    sentence: 'PostgreSQL does not run as root, and none of the users {users} exists to run it as.',
+    remedy: 'Create one of these users, or run Crossfade as an ordinary user.',
+    retry: false,
+  },
+  CF8004: {
+    sentence: 'The directory {directory} holds a PostgreSQL {found} cluster, not {version}.',
+    remedy: 'Give another directory, or ask for the version that it holds.',
+    retry: false,
+  },
+  CF8005: {
+    sentence: 'The temporary directory {directory} belongs to another user.',
+    remedy: 'Remove it, or set TMPDIR to a directory of your own.',
     retry: false,
   },
   CF9001: {
