@@ -1,5 +1,14 @@
 import type { ClientBase } from 'pg'
-import { copyData, copyDone, errorResponse, headerBytes, readLength, rowsOfTag, submit, type WireConnection } from './wire.ts'
+import {
+  copyData,
+  copyDone,
+  errorResponse,
+  headerBytes,
+  readLength,
+  rowsOfTag,
+  submit,
+  type WireConnection,
+} from './wire.ts'
 
 /** Takes one block; a promise holds the source back until it resolves. A throw or a rejection ends the copy. */
 export type BlockConsumer = (block: Buffer) => Promise<void> | undefined
