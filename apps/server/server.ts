@@ -5,7 +5,7 @@ import { fail } from '@crossfade/model/failure.ts'
 import fastifyStatic from '@fastify/static'
 import fastifySwagger from '@fastify/swagger'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController, type RawServerDefault } from 'fastify'
 import { type Access, authenticate, type Caller, type Role, requireRole } from './authentication.ts'
 import { ProblemSchema } from './contract/vocabulary.ts'
 import { createMetrics } from './metrics.ts'
@@ -61,7 +61,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
     ...(options.logger ? { loggerInstance: options.logger } : {}),
     bodyLimit: bodyBytesMax,
     requestTimeout: requestMsMax,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     ajv: { customOptions: { coerceTypes: 'array', removeAdditional: false } },
     forceCloseConnections: true,
   }).withTypeProvider<TypeBoxTypeProvider>() as Api

@@ -1,12 +1,12 @@
-import { useEffect, useState } from 'react'
+import { Component, type ReactNode, useEffect, useState } from 'react'
 import { ApiError, storedToken, storeToken } from './api/client.ts'
 import type { MigrationSummary } from './api/contract.ts'
 import { MigrationPage } from './pages/migration.tsx'
 import { MigrationsPage } from './pages/migrations.tsx'
 import { SignInPage } from './pages/sign-in.tsx'
 import { WorkersPage } from './pages/workers.tsx'
-import { Empty } from './parts/basics.tsx'
-import { goTo, linkTo, type Route, useRoute } from './router.ts'
+import { Empty, Trouble } from './parts/basics.tsx'
+import { goTo, linkTo, pathOf, type Route, useRoute } from './router.ts'
 import { useData } from './state/use-data.ts'
 
 /** The frame around every page. */
@@ -72,10 +72,25 @@ export function App() {
         </button>
       </header>
       <main id="content">
-        <Page route={route} />
+        <Guard key={pathOf(route)}>
+          <Page route={route} />
+        </Guard>
       </main>
     </>
   )
+}
+
+/** A page that breaks says so, and leaves the frame and the other pages whole. */
+class Guard extends Component<{ children: ReactNode }, { error: unknown }> {
+  override state: { error: unknown } = { error: null }
+
+  static getDerivedStateFromError(error: unknown) {
+    return { error }
+  }
+
+  override render() {
+    return this.state.error === null ? this.props.children : <Trouble error={this.state.error} />
+  }
 }
 
 function Page({ route }: { route: Route }) {

@@ -29,7 +29,7 @@ export function exact(value: number): string {
 
 export function milliseconds(value: number | null): string {
   if (value === null) return '–'
-  if (value < 1) return '0 ms'
+  if (value < 10 && value > 0) return `${value.toFixed(1)} ms`
   if (value < 1_000) return `${Math.round(value)} ms`
   return duration(value / 1_000)
 }

@@ -1,7 +1,6 @@
 import type { MigrationDetail, MigrationSummary } from '@crossfade/engine/contract.ts'
 import type { MigrationId } from '@crossfade/model/ids.ts'
 import type { PlanDigest, ResolvedPlan } from '@crossfade/pipeline/resolved-plan.ts'
-import { commands } from '@crossfade/stages/machine.ts'
 import { type Static, Type } from 'typebox'
 import {
   EvidenceSchema,
@@ -150,7 +149,13 @@ export const DetailSchema = Type.Object({
     }),
   ),
   transition: nullable(TransitionSchema),
-  commands: Type.Record(word(commands), CommandSchema),
+  commands: Type.Object({
+    advance: CommandSchema,
+    retreat: CommandSchema,
+    abort: CommandSchema,
+    pause: CommandSchema,
+    resume: CommandSchema,
+  }),
   copy: CopySchema,
   schemaWork: Type.Array(
     Type.Object({
