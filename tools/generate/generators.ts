@@ -1,5 +1,7 @@
 // Every file that is derived from code. A generator is a function without side effects; run.ts writes, the check compares.
 import { errorReference } from './error-reference.ts'
+import { openapi } from './openapi.ts'
+import { planSchema } from './plan-schema.ts'
 
 export interface GeneratedFile {
   /** Relative to the project's root. */
@@ -9,7 +11,7 @@ export interface GeneratedFile {
 
 export type Generator = () => Promise<GeneratedFile> | GeneratedFile
 
-const GENERATORS: readonly Generator[] = [errorReference]
+const GENERATORS: readonly Generator[] = [errorReference, openapi, planSchema]
 
 /** What all generators produce, in order. */
 export async function generateAll(): Promise<GeneratedFile[]> {
