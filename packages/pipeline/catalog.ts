@@ -1,4 +1,3 @@
-import type { Finding } from '@crossfade/model/finding.ts'
 import type { ShardId } from '@crossfade/model/ids.ts'
 import type { Lsn } from '@crossfade/model/lsn.ts'
 import type { TableName } from '@crossfade/model/table-name.ts'
@@ -25,8 +24,6 @@ export interface CatalogSession {
   server(): Promise<ServerFacts>
   tables(): Promise<readonly CatalogTable[]>
   objects(): Promise<DatabaseObjects>
-  /** What the role lacks on these tables for being this side of a migration. */
-  missingPrivileges(side: 'source' | 'target', tables: readonly TableName[]): Promise<readonly Finding[]>
   /** Rows whose column is null; at most `limit` are counted. */
   nullRows(table: TableName, column: string, limit: number): Promise<number | null>
   /** Rows of `table` whose parent row does not exist here; at most `limit` are counted. */
@@ -73,8 +70,8 @@ export interface WriteRate {
 export interface ServerFacts {
   /** As `server_version_num` says it: 180004. */
   readonly version: number
-  /** The same for all databases of one server; null when the role may not read it. */
-  readonly systemIdentifier: string | null
+  /** The same for all databases of one running server, and for no other. */
+  readonly instance: string
   readonly database: string
   readonly databaseOid: number
   readonly sizeBytes: number
@@ -94,8 +91,6 @@ export interface ServerFacts {
   readonly usedConnections: number
   /** Null: unlimited. */
   readonly maxSlotWalKeepBytes: number | null
-  /** Null: transactions may be prepared without limit of ours; 0: they may not. */
-  readonly maxPreparedTransactions: number
   readonly role: RoleFacts
   /** Free space where the data lies; null when it cannot be seen from here. */
   readonly diskFreeBytes: number | null
@@ -118,14 +113,18 @@ export interface CatalogTable {
   readonly persistence: 'permanent' | 'unlogged'
   /** The table that this is a partition of. */
   readonly partitionOf: TableName | null
+  /** All leaf partitions below a partitioned table. */
+  readonly leaves: readonly TableName[]
   /** Parents by plain inheritance. */
   readonly inherits: readonly TableName[]
   readonly columns: readonly CatalogColumn[]
-  /** In key order; null without primary key. */
+  /** In key order; null without primary key, or when it is deferrable (it cannot tell rows apart at every moment then). */
   readonly primaryKey: readonly string[] | null
   /** Unique indexes that are whole, valid, immediate and over not-null columns: any of them can tell rows apart. */
   readonly uniqueKeys: readonly { readonly index: string; readonly columns: readonly string[] }[]
   readonly replicaIdentity: 'default' | 'nothing' | 'full' | 'index'
+  /** The index that REPLICA IDENTITY USING INDEX names. */
+  readonly replicaIndex: string | null
   readonly foreignKeys: readonly CatalogForeignKey[]
   /** The planner's statistics; -1 when the table was never analysed. */
   readonly rows: number
@@ -169,7 +168,7 @@ export interface DatabaseObjects {
   readonly extensions: readonly { readonly name: string; readonly version: string }[]
   readonly availableExtensions: readonly string[]
   readonly eventTriggers: readonly string[]
-  /** At most `largeObjectsCountedMax` are counted. */
+  /** Counted up to 1,000. */
   readonly largeObjects: number
   readonly publications: readonly { readonly name: string; readonly allTables: boolean }[]
   readonly slots: readonly {
@@ -183,7 +182,6 @@ export interface DatabaseObjects {
   readonly sequences: readonly CatalogSequence[]
   /** Migrations whose control schema is in this database. */
   readonly crossfadeMigrations: readonly string[]
-  readonly collations: readonly { readonly name: string; readonly versionStale: boolean }[]
 }
 
 export interface CatalogSequence {

@@ -5,7 +5,10 @@ import type { TableName } from '@crossfade/model/table-name.ts'
 import type { TableRoute } from '@crossfade/routing/table-route.ts'
 import type { Topology } from '@crossfade/routing/topology.ts'
 
-/** SHA-256, hex, over the canonical JSON of everything in the plan but the digest itself. */
+/**
+ * SHA-256, hex, over the canonical JSON of everything in the plan but the digest itself and the tables' estimates, so that the same plan for the same schema
+ * has the same digest however the tables grow.
+ */
 export type PlanDigest = Brand<string, 'PlanDigest'>
 
 /** What the planner made of the user's plan: immutable, serialisable, no choice left open, no secret inside. */
@@ -73,6 +76,8 @@ export interface ResolvedColumn {
   /** Stored generated columns are computed by the target, never written. */
   readonly generated: boolean
   readonly identity: 'always' | 'default' | null
+  /** It exists on that side alone, because the table's transform makes it or leaves it out. Missing: on both. */
+  readonly only?: 'source' | 'target'
 }
 
 /** What makes a row of this table one row. */

@@ -1,0 +1,12 @@
+import { InvalidArgumentError } from 'commander'
+
+/** A parser for options like `--sample 5s`; what does not fit is wrong usage. */
+export function quantityOption(parse: (text: string) => number): (text: string) => number {
+  return (text) => {
+    try {
+      return /^\d+$/.test(text) ? Number(text) : parse(text)
+    } catch {
+      throw new InvalidArgumentError('Give a number with its unit, like 500ms, 5s or 2min.')
+    }
+  }
+}
