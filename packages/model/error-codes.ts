@@ -537,6 +537,11 @@ export const errorDefinitions = {
     remedy: 'As the owner of the database: `ALTER DATABASE … SET default_transaction_read_only = on`.',
     retry: false,
   },
+  CF2030: {
+    sentence: 'The probe on {shard} failed: {reason}.',
+    remedy: 'Run the probe by hand on that database, and correct it in the plan.',
+    retry: true,
+  },
   CF2801: {
     sentence: 'A row has no shard key (its key column is NULL), so no shard owns it.',
     remedy: 'Give the row a key, choose another key column, or leave the row out with `where`.',
@@ -635,6 +640,17 @@ export const errorDefinitions = {
     sentence: 'The publication {publication} on {shard} cannot be made: {reason}.',
     remedy: 'The role must own the tables and have CREATE on the database.',
     retry: false,
+  },
+  CF3024: {
+    sentence: 'Updates and deletes of {table} cannot carry their key: {reason}.',
+    remedy:
+      'Give the table a primary key, or a unique index over NOT NULL columns that is neither partial nor deferrable.',
+    retry: false,
+  },
+  CF3025: {
+    sentence: 'The lock on {table} could not be had within {milliseconds} ms, several times.',
+    remedy: 'A long transaction holds it: end that one (pg_stat_activity), or try again when it is over.',
+    retry: true,
   },
   CF3101: {
     sentence: 'The snapshot {snapshot} of {shard} is gone.',
@@ -929,7 +945,8 @@ export const errorDefinitions = {
   },
   CF8002: {
     sentence: 'PostgreSQL {version} did not start in {directory}: {reason}.',
-    remedy: 'Read the end of `server.log` in that directory; correct the setting or free the space or port that it names.',
+    remedy:
+      'Read the end of `server.log` in that directory; correct the setting or free the space or port that it names.',
     retry: true,
   },
   CF8003: {

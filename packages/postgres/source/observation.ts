@@ -19,10 +19,13 @@ export function createObservation({ pool, slot }: ObservationOptions): Observati
     async shardHealth(shard) {
       try {
         return await pool(shard).withConnection(async (client) => {
-          const { rows } = await client.query<{ active: string; size: string; slot_active: string | null; status: string | null; held: string | null }>(
-            healthSql,
-            [slot(shard)],
-          )
+          const { rows } = await client.query<{
+            active: string
+            size: string
+            slot_active: string | null
+            status: string | null
+            held: string | null
+          }>(healthSql, [slot(shard)])
           const row = rows[0]!
           return {
             reachable: true,
