@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, utimesSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -241,6 +241,17 @@ describe('when the owner ends', () => {
     assert.equal(cluster.pid(), owned.pid)
     assert.equal(cluster.port, owned.port)
     await cluster.destroy()
+  })
+
+  test('a cluster in a temporary directory stays when it is told to, however old it is', async () => {
+    const kept = await startCluster({ version: 18, ephemeral: false })
+    const longAgo = new Date('2001-01-01')
+    utimesSync(kept.directory, longAgo, longAgo)
+    const next = await startCluster({ version: 18 })
+    assert.equal(kept.running(), true)
+    await next.destroy()
+    await kept.destroy()
+    assert.equal(existsSync(kept.directory), false)
   })
 
   test('processes that start their first clusters at the same time do not disturb each other', async () => {

@@ -89,7 +89,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const binaries = binariesOf(options.version)
   const ephemeral = options.ephemeral ?? options.directory === undefined
   const home = makeHome(options.directory)
-  if (ephemeral) recordOwner(home)
+  recordOwner(home, ephemeral)
   try {
     prepareDataDirectory(home, binaries, options, ephemeral)
   } catch (error) {
@@ -269,7 +269,7 @@ function prepareDataDirectory(home: string, binaries: Binaries, options: Cluster
 }
 
 /** A port on which nothing listens at this moment. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN))
     if (await canListen(port)) return port

@@ -16,14 +16,12 @@ const OWNER_FILE = 'owner.json'
 const UNOWNED_AGE_MS_MAX = 600_000
 const STOP_TIMEOUT_MS = 10_000
 
-interface Owner {
-  pid: number
-  startTicks: string
-}
+/** `null`: nobody, the cluster stays until it is destroyed. */
+type Owner = { pid: number; startTicks: string } | null
 
-/** Records this process as the owner of a cluster's home directory. */
-export function recordOwner(home: string): void {
-  const owner: Owner = { pid: process.pid, startTicks: processStartTicks(process.pid) ?? '' }
+/** Records this process as the owner of a cluster's home directory, or that the cluster is to stay. */
+export function recordOwner(home: string, ephemeral: boolean): void {
+  const owner: Owner = ephemeral ? { pid: process.pid, startTicks: processStartTicks(process.pid) ?? '' } : null
   writeFileSync(join(home, OWNER_FILE), JSON.stringify(owner))
 }
 
@@ -60,7 +58,7 @@ export function reapAbandonedClusters(): void {
 function isAbandoned(home: string): boolean {
   try {
     const owner = JSON.parse(readFileSync(join(home, OWNER_FILE), 'utf8')) as Owner
-    return !isAlive(owner.pid, owner.startTicks)
+    return owner !== null && !isAlive(owner.pid, owner.startTicks)
   } catch {
     return existsSync(home) && Date.now() - statSync(home).mtimeMs > UNOWNED_AGE_MS_MAX
   }

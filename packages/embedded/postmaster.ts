@@ -1,6 +1,6 @@
 // The server process of a cluster's home directory: found by its pid file, started, waited for, and its debris removed.
 //
-// A home holds `data` (PostgreSQL's own), `server.log`, and for ephemeral clusters `owner.json`.
+// A home holds `data` (PostgreSQL's own), `server.log`, and `owner.json`.
 import { execFileSync, spawn } from 'node:child_process'
 import {
   chownSync,
