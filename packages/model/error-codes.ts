@@ -761,6 +761,53 @@ export const errorDefinitions = {
     remedy: 'Check that the role may read the catalogs and the tables.',
     retry: false,
   },
+  CF7101: {
+    sentence: 'The client has no routing: {reason}.',
+    remedy: 'Check the address and the token of the routing source, and that the migration exists.',
+    retry: true,
+  },
+  CF7102: {
+    sentence: 'What the routing source sent is no routing: {reason}.',
+    remedy: 'Check that the address is that of a Crossfade API or control database of this version.',
+    retry: false,
+  },
+  CF7103: {
+    sentence: 'A write to keys of {unit} was held for {milliseconds} ms and its range is still closed.',
+    remedy:
+      'Nothing was written; try again. If it lasts, see `crossfade status`: a cutover may be stuck, or this client gets no routing.',
+    retry: true,
+  },
+  CF7104: {
+    sentence: 'Too many writes are held while keys of {unit} move: {limit}.',
+    remedy: 'Nothing was written; try again, or raise `heldMax` of the client.',
+    retry: true,
+  },
+  CF7105: {
+    sentence: 'The client was ended while a statement waited.',
+    remedy: 'Nothing was written; end the client only after its last statement.',
+    retry: false,
+  },
+  CF7106: {
+    sentence: 'The connection broke before the outcome was known: {reason}.',
+    remedy:
+      'Look whether the work is there before it is done again; give `committed` (transactions) or `idempotent` (statements) to have that done for you.',
+    retry: false,
+  },
+  CF7107: {
+    sentence: 'The transaction was rolled back, because a statement in it had failed.',
+    remedy: 'Let the error of a failed statement leave the callback, or use a savepoint.',
+    retry: false,
+  },
+  CF7108: {
+    sentence: 'A statement was given to a transaction that is over.',
+    remedy: 'Await every statement inside the callback.',
+    retry: false,
+  },
+  CF7109: {
+    sentence: 'The client was not told how to reach {shard}.',
+    remedy: 'Add it to `shards`; both sides of the migration must be there.',
+    retry: false,
+  },
   CF7201: {
     sentence: 'The request carries no valid token.',
     remedy: 'Send `Authorization: Bearer <token>`; an admin makes tokens with `crossfade server token NAME ROLE`.',

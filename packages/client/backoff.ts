@@ -1,0 +1,19 @@
+/** The wait before the next attempt: twice as long each time up to `maxMs`, a random part of it so that many clients don't come back together. */
+export function backoffMs(attempt: number, firstMs: number, maxMs: number): number {
+  const longest = Math.min(maxMs, firstMs * 2 ** Math.min(attempt, 20))
+  return longest / 2 + (Math.random() * longest) / 2
+}
+
+/** Resolves after `milliseconds`, or at once when the signal aborts. */
+export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve()
+    const done = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, milliseconds)
+    signal.addEventListener('abort', done, { once: true })
+  })
+}
