@@ -18,7 +18,7 @@ export interface TrackPorts {
   readonly clock: Clock
   readonly streams: StreamBoard
   readonly verification: VerificationBoard
-  /** Resolves when anything of this migration has changed (a task, a stream's position, a command), or after the time. Rejects when the signal aborts. */
+  /** Resolves when a task of this migration has changed or a command came in, or after the time. Rejects when the signal aborts. */
   changed(milliseconds: number, signal: AbortSignal): Promise<void>
 }
 
@@ -77,6 +77,8 @@ export interface StreamBoard {
   expect(points: readonly FencePoint[]): Promise<void>
   /** The point the shard's stream is asked about; null when there is none. Answered from memory, kept fresh by the engine. */
   expected(shard: ShardId): Lsn | null
+  /** Resolves when any stream has reported, or after the time. Rejects when the signal aborts. */
+  moved(milliseconds: number, signal: AbortSignal): Promise<void>
 }
 
 export interface VerificationBoard {

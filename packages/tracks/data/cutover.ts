@@ -144,7 +144,7 @@ async function drain(ports: StepPorts, points: readonly FencePoint[], deadline: 
     if (behind.length === 0) return
     const left = deadline - ports.clock.now()
     if (left <= 0) throw late(`the stream of ${behind.join(', ')}`)
-    await ports.changed(Math.min(left, DRAIN_LOOK_MS), neverAborted)
+    await ports.streams.moved(Math.min(left, DRAIN_LOOK_MS), neverAborted)
   }
 }
 
