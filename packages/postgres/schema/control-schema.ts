@@ -134,6 +134,7 @@ CREATE TABLE IF NOT EXISTS crossfade.schema_work (
   table_name text,
   description text NOT NULL,
   steps jsonb NOT NULL,
+  transactions_done integer NOT NULL DEFAULT 0,
   done boolean NOT NULL DEFAULT false,
   findings jsonb NOT NULL DEFAULT '[]',
   PRIMARY KEY (migration, id)

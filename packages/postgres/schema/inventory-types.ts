@@ -28,6 +28,7 @@ export interface Inventory {
   /** For ordering DDL: what must exist before what. Only edges between objects of this inventory. */
   readonly dependencies: readonly Dependency[]
   readonly roles: readonly string[]
+  readonly tablespaces: readonly string[]
 }
 
 /** Names one object of the catalog within one inventory: `pg_class 16384`. Means nothing in another database. */
@@ -381,5 +382,5 @@ export interface Dependency {
   readonly object: Address
   readonly needs: Address
   /** Which part of the object needs it, where that part can be made later than the object. */
-  readonly via: 'default' | 'index' | null
+  readonly via: 'default' | 'check' | 'index' | null
 }

@@ -9,6 +9,7 @@ import {
   readRoles,
   readSchemas,
   readSubscriptions,
+  readTablespaces,
 } from './inventory/database.ts'
 import { readDependencies } from './inventory/dependencies.ts'
 import { readRoutines } from './inventory/routines.ts'
@@ -60,6 +61,7 @@ async function readOnce(client: ClientBase): Promise<Inventory> {
       others: await readOthers(reader),
       dependencies: await readDependencies(reader),
       roles: await readRoles(reader),
+      tablespaces: await readTablespaces(reader),
     }
     await client.query('COMMIT')
     return inventory

@@ -58,3 +58,8 @@ export async function readRoles(reader: CatalogReader): Promise<string[]> {
   )
   return rows.map((row) => row.name)
 }
+
+export async function readTablespaces(reader: CatalogReader): Promise<string[]> {
+  const rows = await reader.rows<{ name: string }>('SELECT spcname AS name FROM pg_tablespace ORDER BY 1')
+  return rows.map((row) => row.name)
+}
