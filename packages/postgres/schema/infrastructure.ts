@@ -7,6 +7,7 @@ import type { Infrastructure } from '@crossfade/pipeline/data-plane.ts'
 import type { ResolvedPlan } from '@crossfade/pipeline/resolved-plan.ts'
 import type { ClientBase } from 'pg'
 import type { ShardPool } from '../connection/pool.ts'
+import { removeDuplicates } from '../snapshot/remove-duplicates.ts'
 import { archiveDatabase, unarchiveDatabase } from './archive.ts'
 import { backupDatabases } from './backup.ts'
 import { compareSchema, sameViewOnTarget } from './compare.ts'
@@ -86,7 +87,12 @@ export function createInfrastructure(options: InfrastructureOptions): PostgresIn
       return (await each('target', (client, shard) => listSchemaWork(client, migration, shard))).flat()
     },
 
-    runSchemaWork: (work, context) => runSchemaUnit(options.pool(work.target), migration, work, context),
+    async runSchemaWork(work, context) {
+      const moved = work.phase === 'primary' && work.table ? tableKey(work.table) : null
+      const table = plan.tables.find((candidate) => tableKey(candidate.target) === moved)
+      if (table) await on(work.target, (client) => removeDuplicates(client, migration, plan, table))
+      await runSchemaUnit(options.pool(work.target), migration, work, context)
+    },
 
     async compareSchemas() {
       const desired = await wanted()
