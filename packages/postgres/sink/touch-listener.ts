@@ -13,6 +13,8 @@ export interface TouchListener {
   applied(lsn: Lsn): void
   /** All keys touched by transactions up to here have been compared since, and were equal. Never beyond the last `applied`. */
   proven(): Lsn
+  /** Calls back whenever `proven` has moved; one listener at a time. */
+  watch(moved: () => void): void
   /** Keys touched and not yet proven. */
   pending(): number
   mismatches(): readonly Mismatch[]
@@ -21,10 +23,16 @@ export interface TouchListener {
 /** A listener that believes: everything applied counts as proven. For streams that nobody verifies. */
 export function believingListener(): TouchListener {
   let applied = zeroLsn
+  let watcher = () => {}
   return {
     touched: () => {},
     applied: (lsn) => {
+      if (lsn <= applied) return
       applied = lsn
+      watcher()
+    },
+    watch: (moved) => {
+      watcher = moved
     },
     proven: () => applied,
     pending: () => 0,

@@ -1,0 +1,30 @@
+import type { NetRow } from './batch.ts'
+import type { DirectedTable } from './direction.ts'
+import type { Layout } from './layout.ts'
+import { arrayLiteral, type OriginReader, parentSql } from './origin-reader.ts'
+import type { RouteLookup } from './route-rows.ts'
+import type { TargetSession } from './target-session.ts'
+
+/** Looks parents up where they were applied to, and those that are not there at the followed shard. */
+export function routeLookup(sessions: readonly TargetSession[], origin: OriginReader): RouteLookup {
+  return {
+    async parents(table: DirectedTable, values: readonly string[]): Promise<ReadonlyMap<string, string | null>> {
+      const found = new Map<string, string | null>()
+      const sql = parentSql(table.toRoute)
+      // A parent that is ahead of the stream on one shard and not gone from another yet is found on both: either is right, since what hangs on it moves too.
+      const answers = await Promise.all(sessions.map((session) => session.select(sql, [arrayLiteral(values)])))
+      for (const [value, key] of answers.flat()) found.set(value!, key!)
+      const rest = values.filter((value) => !found.has(value))
+      if (rest.length > 0) for (const [value, key] of await origin.parents(table, rest)) found.set(value!, key!)
+      return found
+    },
+    async present(layout: Layout, rows: readonly NetRow[]): Promise<ReadonlySet<NetRow>> {
+      const found = await origin.read(
+        layout,
+        rows.map((row) => row.identity),
+        [],
+      )
+      return new Set(rows.filter((_, index) => found[index] !== null))
+    },
+  }
+}

@@ -1,0 +1,385 @@
+import { fail, reasonOf } from '@crossfade/model/failure.ts'
+import type { ShardId } from '@crossfade/model/ids.ts'
+import { tableKey } from '@crossfade/model/table-name.ts'
+import { type Router, routerOf } from '@crossfade/routing/route.ts'
+import { kindOf, type NetEffect, type NetRow } from './batch.ts'
+import type { DirectedTable, Direction } from './direction.ts'
+import { type Layout, textOf } from './layout.ts'
+import { ParentCache } from './parent-cache.ts'
+import type { WrittenRow } from './table-writer.ts'
+
+/** A row to be written, in the applied side's shape. */
+export interface Write extends WrittenRow {
+  readonly row: NetRow
+  /** Sent to every shard because nobody knows where it belongs: where it is not there, that is right. */
+  readonly anywhere: boolean
+}
+
+export interface KeyedWork {
+  readonly deletes: NetRow[]
+  readonly inserts: Write[]
+  readonly updates: Write[]
+  /** Written whole, whatever is there. */
+  readonly puts: Write[]
+}
+
+export interface CountedWrite extends WrittenRow {
+  readonly count: number
+}
+
+/** What one target is to do for one batch; tables in the plan's order, parents first. */
+export interface TargetWork {
+  readonly keyed: Map<Layout, KeyedWork>
+  readonly counted: Map<Layout, CountedWrite[]>
+}
+
+/** Rows of a parent that were found to have left a shard: what hangs on them must follow. */
+export interface MovedParent {
+  readonly table: DirectedTable
+  /** Where children refer to, on the applied side, and the value they refer by. */
+  readonly column: string
+  readonly value: string
+  readonly from: ShardId
+  readonly to: ShardId
+}
+
+export interface RoutedBatch {
+  readonly work: ReadonlyMap<ShardId, TargetWork>
+  readonly moved: readonly MovedParent[]
+}
+
+/** What routing asks of the databases. */
+export interface RouteLookup {
+  /** Shard keys of the parents that children of `table` refer to by these values; those not found anywhere are left out. */
+  parents(table: DirectedTable, values: readonly string[]): Promise<ReadonlyMap<string, string | null>>
+  /** Which of these rows are at the followed shard now. */
+  present(layout: Layout, rows: readonly NetRow[]): Promise<ReadonlySet<NetRow>>
+}
+
+export interface RowShape {
+  /** The row as the applied side holds it; its cells may be marked unchanged. Null when a transform leaves it out. */
+  write(layout: Layout, row: NetRow): WrittenRow | null
+  count(layout: Layout, tuple: CountedTuple): WrittenRow | null
+}
+type CountedTuple = WrittenRow['tuple']
+
+/** Assigns rows to the shards of the applied side, and remembers the keys of parents that pass by. One for each stream. */
+export class RowRouter {
+  readonly #direction: Direction
+  readonly #lookup: RouteLookup
+  readonly #cache = new ParentCache()
+  readonly #shards: readonly ShardId[]
+  readonly #route: Router
+  /** The only shard there is; then no key is looked at. */
+  readonly #only: ShardId | null
+  /** Columns (followed side's names) by which children refer to a table, by its key. */
+  readonly #referred = new Map<string, Set<string>>()
+  readonly #order: Map<DirectedTable, number>
+
+  constructor(direction: Direction, lookup: RouteLookup) {
+    this.#direction = direction
+    this.#lookup = lookup
+    this.#shards = direction.toShards.map((shard) => shard.id)
+    this.#only = this.#shards.length === 1 ? this.#shards[0]! : null
+    this.#route = routerOf(direction.topology)
+    this.#order = new Map(direction.tables.map((table, index) => [table, index]))
+    for (const table of direction.tables) {
+      for (let route = table.fromRoute; route.kind === 'parent'; route = route.then) {
+        const name = tableKey(route.parent)
+        const columns = this.#referred.get(name) ?? new Set()
+        this.#referred.set(name, columns.add(route.parentColumn))
+      }
+    }
+  }
+
+  /** Columns (followed side's names) by which children find their shard through rows of this table. */
+  referredColumns(table: DirectedTable): ReadonlySet<string> {
+    return this.#referred.get(tableKey(table.from)) ?? noColumns
+  }
+
+  /** Whether a row of this table may be on another shard than the one its new version belongs to, without the stream saying so. */
+  mayMove(layout: Layout): boolean {
+    return this.#only === null && layout.table.fromRoute.kind !== 'reference' && !layout.routeInKey
+  }
+
+  /** What was remembered may be wrong when rows were applied by somebody else meanwhile. */
+  forget(): void {
+    this.#cache.clear()
+  }
+
+  /** `skip` names the shards that have this batch already. Throws CF3106 for a row that belongs to no shard. */
+  async route(net: NetEffect, skip: ReadonlySet<ShardId>, shape: RowShape): Promise<RoutedBatch> {
+    const routed: Routed = { work: new Map(), moved: [], skip, shape }
+    const layouts = [...net.keyed.keys(), ...net.counted.keys()].sort(
+      (a, b) => this.#order.get(a.table)! - this.#order.get(b.table)!,
+    )
+    for (const layout of layouts) {
+      const keyed = net.keyed.get(layout)
+      if (keyed) await this.#routeKeyed(routed, layout, [...keyed.rows.values()])
+      const counted = net.counted.get(layout)
+      if (counted) await this.#routeCounted(routed, layout, [...counted.rows.values()])
+    }
+    return routed
+  }
+
+  async #routeKeyed(routed: Routed, layout: Layout, rows: readonly NetRow[]): Promise<void> {
+    const places = await this.#placesOf(layout, rows)
+    const orphans: { row: NetRow; write: WrittenRow }[] = []
+    const fixed = !this.mayMove(layout)
+    for (let index = 0; index < rows.length; index += 1) {
+      const row = rows[index]!
+      const kind = kindOf(row)
+      const place = places(row)
+      if (kind === 'delete') {
+        this.#delete(routed, layout, row, place ?? null)
+        continue
+      }
+      const written = routed.shape.write(layout, row)
+      if (written === null) {
+        this.#delete(routed, layout, row, fixed ? (place ?? null) : null)
+        continue
+      }
+      if (place === undefined) {
+        if (kind === 'update') this.#writeAnywhere(routed, layout, row, written)
+        else orphans.push({ row, write: written })
+        continue
+      }
+      this.#write(routed, layout, row, kind, written, place)
+      // The row was deleted in between, and nobody knows where it was before.
+      if (kind === 'put' && place !== null && !fixed) this.#deleteElsewhere(routed, layout, row, place)
+    }
+    if (orphans.length > 0) await this.#orphans(layout, orphans)
+  }
+
+  async #routeCounted(
+    routed: Routed,
+    layout: Layout,
+    rows: readonly { tuple: CountedTuple; count: number }[],
+  ): Promise<void> {
+    const known = await this.#keysOf(
+      layout,
+      rows.map((row) => row.tuple),
+    )
+    for (const { tuple, count } of rows) {
+      const written = routed.shape.count(layout, tuple)
+      if (written === null) continue
+      const place = this.#placeOf(layout, tuple, known)
+      if (place === undefined && count > 0) throw this.#homeless(layout, 'its parent is gone')
+      for (const shard of place === null || place === undefined ? this.#shards : [place]) {
+        if (routed.skip.has(shard)) continue
+        const list = workOf(routed, shard).counted
+        const writes = list.get(layout) ?? []
+        list.set(layout, writes)
+        writes.push({ ...written, count })
+      }
+    }
+  }
+
+  /** For each row its shard, null for all of them, or undefined when its parent is gone everywhere. */
+  async #placesOf(layout: Layout, rows: readonly NetRow[]): Promise<(row: NetRow) => ShardId | null | undefined> {
+    const only = this.#only
+    if (only !== null) return () => only
+    if (layout.table.fromRoute.kind === 'reference') return () => null
+    const routable = rows.filter((row) => row.after !== null || this.#identityRoutes(layout, row))
+    const known = await this.#keysOf(
+      layout,
+      routable.map((row) => row.after ?? row.identity),
+    )
+    return (row) => {
+      if (row.after === null && !this.#identityRoutes(layout, row)) return null
+      return this.#placeOf(layout, row.after ?? row.identity, known)
+    }
+  }
+
+  #identityRoutes(layout: Layout, row: NetRow): boolean {
+    return layout.routeInKey || row.identityWhole
+  }
+
+  /** Looks the parents up that are not remembered, all at once. */
+  async #keysOf(layout: Layout, tuples: readonly CountedTuple[]): Promise<Keys> {
+    const route = layout.table.fromRoute
+    if (this.#only !== null || route.kind !== 'parent') return noKeys
+    const keys = new Map<string, string | null>()
+    const unknown = new Set<string>()
+    for (const tuple of tuples) {
+      const value = textOf(layout, tuple, layout.routeCell)
+      if (value === null || keys.has(value)) continue
+      const key = this.#cache.get(route.parent, route.parentColumn, value)
+      if (key === undefined) unknown.add(value)
+      else keys.set(value, key)
+    }
+    if (unknown.size > 0) {
+      for (const [value, key] of await this.#lookup.parents(layout.table, [...unknown])) {
+        keys.set(value, key)
+        this.#cache.set(route.parent, route.parentColumn, value, key)
+      }
+    }
+    return keys
+  }
+
+  #placeOf(layout: Layout, tuple: CountedTuple, keys: Keys): ShardId | null | undefined {
+    if (this.#only !== null) return this.#only
+    const route = layout.table.fromRoute
+    if (route.kind === 'reference') return null
+    if (route.kind === 'whole') return this.#route('')
+    const value = textOf(layout, tuple, layout.routeCell)
+    let key = value
+    if (route.kind === 'parent') {
+      if (value === null) throw this.#homeless(layout, `${route.column} is NULL`)
+      const found = keys.get(value)
+      if (found === undefined) return undefined
+      key = found
+    }
+    try {
+      return this.#route(key)
+    } catch (error) {
+      throw this.#homeless(layout, reasonOf(error), error)
+    }
+  }
+
+  #write(
+    routed: Routed,
+    layout: Layout,
+    row: NetRow,
+    kind: 'insert' | 'update' | 'put',
+    written: WrittenRow,
+    place: ShardId | null,
+  ): void {
+    if (this.#only === null) this.#remember(routed, layout, row, place)
+    const write: Write = { row, tuple: written.tuple, cells: written.cells, anywhere: false }
+    if (place !== null) {
+      if (!routed.skip.has(place)) keyedWorkOf(routed, place, layout)[listOf[kind]].push(write)
+      else if (kind !== 'insert' && this.mayMove(layout)) this.#leave(routed, layout, row, place)
+      return
+    }
+    for (const shard of this.#shards) {
+      if (!routed.skip.has(shard)) keyedWorkOf(routed, shard, layout)[listOf[kind]].push(write)
+    }
+  }
+
+  #writeAnywhere(routed: Routed, layout: Layout, row: NetRow, written: WrittenRow): void {
+    const write: Write = { row, tuple: written.tuple, cells: written.cells, anywhere: true }
+    for (const shard of this.#shards) {
+      if (!routed.skip.has(shard)) keyedWorkOf(routed, shard, layout).updates.push(write)
+    }
+  }
+
+  #delete(routed: Routed, layout: Layout, row: NetRow, place: ShardId | null): void {
+    if (place !== null) {
+      if (!routed.skip.has(place)) keyedWorkOf(routed, place, layout).deletes.push(row)
+      return
+    }
+    this.#deleteElsewhere(routed, layout, row, null)
+  }
+
+  #deleteElsewhere(routed: Routed, layout: Layout, row: NetRow, but: ShardId | null): void {
+    for (const shard of this.#shards) {
+      if (shard !== but && !routed.skip.has(shard)) keyedWorkOf(routed, shard, layout).deletes.push(row)
+    }
+  }
+
+  /**
+   * The row's shard has this batch already and the others do not: a worker died between their commits. Where the row moved, the others did not give it away
+   * yet; the new shard has it and all that hangs on it.
+   */
+  #leave(routed: Routed, layout: Layout, row: NetRow, place: ShardId): void {
+    this.#deleteElsewhere(routed, layout, row, place)
+    for (const { to, value } of this.#referredValues(layout, row.after!)) {
+      for (const from of this.#shards) {
+        if (from !== place && !routed.skip.has(from))
+          routed.moved.push({ table: layout.table, column: to, value, from, to: place })
+      }
+    }
+  }
+
+  /** By which values children refer to this row, with the column's name on either side. */
+  #referredValues(
+    layout: Layout,
+    tuple: CountedTuple,
+  ): { readonly from: string; readonly to: string; readonly value: string }[] {
+    const values: { from: string; to: string; value: string }[] = []
+    for (const column of this.referredColumns(layout.table)) {
+      const cell = layout.relation.columns.findIndex((candidate) => candidate.name === column)
+      if (cell < 0 || tuple.lengths[cell]! < 0) continue
+      const to = layout.table.columns.find((candidate) => candidate.from === column)!.to
+      values.push({ from: column, to, value: textOf(layout, tuple, cell)! })
+    }
+    return values
+  }
+
+  /** Keeps the keys of parents for their children, and notices those that changed shard. */
+  #remember(routed: Routed, layout: Layout, row: NetRow, place: ShardId | null): void {
+    if (place === null || this.referredColumns(layout.table).size === 0) return
+    const { table } = layout
+    const key = this.#keyText(layout, row.after!)
+    if (key === undefined) return
+    for (const { from: column, to, value } of this.#referredValues(layout, row.after!)) {
+      const before = this.#cache.get(table.from, column, value)
+      this.#cache.set(table.from, column, value, key)
+      if (before === undefined || before === null) continue
+      const from = this.#route(before)
+      if (from !== place) routed.moved.push({ table, column: to, value, from, to: place })
+    }
+  }
+
+  #keyText(layout: Layout, tuple: CountedTuple): string | null | undefined {
+    const route = layout.table.fromRoute
+    if (route.kind === 'column') return textOf(layout, tuple, layout.routeCell)
+    if (route.kind !== 'parent') return undefined
+    const value = textOf(layout, tuple, layout.routeCell)
+    return value === null ? undefined : this.#cache.get(route.parent, route.parentColumn, value)
+  }
+
+  /**
+   * New rows whose parent is nowhere. Where such a row is gone from the followed shard too, its delete is on its way and it may be left out; one that
+   * is still there belongs to nobody.
+   */
+  async #orphans(layout: Layout, orphans: readonly { row: NetRow }[]): Promise<void> {
+    const present = await this.#lookup.present(
+      layout,
+      orphans.map((orphan) => orphan.row),
+    )
+    if (present.size > 0) throw this.#homeless(layout, 'its parent does not exist')
+  }
+
+  #homeless(layout: Layout, reason: string, cause?: unknown): Error {
+    return fail('CF3106', { table: tableKey(layout.table.from), side: this.#direction.to, reason }, cause)
+  }
+}
+
+/** What is done where, while it is being decided. */
+interface Routed {
+  readonly work: Map<ShardId, TargetWork>
+  readonly moved: MovedParent[]
+  readonly skip: ReadonlySet<ShardId>
+  readonly shape: RowShape
+}
+
+type Keys = ReadonlyMap<string, string | null>
+
+const noKeys: Keys = new Map()
+const noColumns: ReadonlySet<string> = new Set()
+const listOf = { insert: 'inserts', update: 'updates', put: 'puts' } as const
+
+export function emptyWork(): TargetWork {
+  return { keyed: new Map(), counted: new Map() }
+}
+
+function workOf(routed: Routed, shard: ShardId): TargetWork {
+  let work = routed.work.get(shard)
+  if (!work) {
+    work = emptyWork()
+    routed.work.set(shard, work)
+  }
+  return work
+}
+
+function keyedWorkOf(routed: Routed, shard: ShardId, layout: Layout): KeyedWork {
+  const { keyed } = workOf(routed, shard)
+  let work = keyed.get(layout)
+  if (!work) {
+    work = { deletes: [], inserts: [], updates: [], puts: [] }
+    keyed.set(layout, work)
+  }
+  return work
+}
