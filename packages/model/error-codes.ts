@@ -844,6 +844,47 @@ export const errorDefinitions = {
     remedy: 'Start it with --tokens FILE, or let it listen on 127.0.0.1.',
     retry: false,
   },
+  CF7208: {
+    sentence: 'The port {port} of {host} is in use.',
+    remedy: 'Stop what listens there (`ss -ltnp` shows it), or choose another one with --port.',
+    retry: false,
+  },
+  CF7209: {
+    sentence: 'The server cannot listen on {host}, port {port}: {reason}.',
+    remedy: 'Give --host an address of this machine, and --port one above 1023 or the right to use it.',
+    retry: false,
+  },
+  CF7210: {
+    sentence: 'The tokens file {path} cannot be read: {reason}.',
+    remedy:
+      'Make its first line with `crossfade server token NAME ROLE`, and let the user that runs the server read it.',
+    retry: false,
+  },
+  CF7211: {
+    sentence: 'The TLS certificate or its key cannot be used: {reason}.',
+    remedy: 'Give --tls-cert and --tls-key two PEM files that belong together.',
+    retry: false,
+  },
+  CF7212: {
+    sentence: 'The token cannot be made: {reason}.',
+    remedy: '`crossfade server token NAME ROLE`: a name like `alice`, and viewer, operator or admin.',
+    retry: false,
+  },
+  CF7213: {
+    sentence: 'This server has {limit} live event streams open, which is its limit.',
+    remedy: 'Close consoles that nobody looks at, or start another server before the same control database.',
+    retry: true,
+  },
+  CF4101: {
+    sentence: 'The table {table} cannot be compared: {column} is not on both sides.',
+    remedy: 'The schema has changed since the plan was made; run `crossfade plan` and look at the difference.',
+    retry: false,
+  },
+  CF4102: {
+    sentence: 'Nobody can say whether rows differ: the changes of {shard} were not applied up to {lsn} within {milliseconds} ms.',
+    remedy: 'See `crossfade status` for the stream of that shard; verification goes on when it moves.',
+    retry: true,
+  },
   CF5101: {
     sentence: 'The fence could not be closed on {shard}: {table} was in use for {milliseconds} ms.',
     remedy:
@@ -1009,6 +1050,11 @@ export const errorDefinitions = {
   CF8005: {
     sentence: 'The temporary directory {directory} belongs to another user.',
     remedy: 'Remove it, or set TMPDIR to a directory of your own.',
+    retry: false,
+  },
+  CF7009: {
+    sentence: 'The server cannot listen on {host}:{port}: {reason}.',
+    remedy: 'Stop what uses that port, or choose another with --port.',
     retry: false,
   },
   CF9001: {

@@ -60,6 +60,11 @@ export function accept(value: unknown, origin: Pick<LoadedPlan, 'path' | 'sha256
   return { ...origin, document: document as PlanDocument, transforms: makeTransformers(transforms, origin.locate) }
 }
 
+/** Reads a plan that came as YAML or JSON text, not as a file; `shown` names it in errors. Fails as `loadPlan` does. */
+export function readPlanText(text: string, shown: string): LoadedPlan {
+  return loadDocument(resolve(shown), shown, text, createHash('sha256').update(text).digest('hex'))
+}
+
 function loadDocument(path: string, file: string, text: string, sha256: string): LoadedPlan {
   const lines = new LineCounter()
   const parsed = parseDocument(text, { lineCounter: lines, prettyErrors: true })

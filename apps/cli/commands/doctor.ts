@@ -29,6 +29,6 @@ export const registerDoctor: Register = (program, end) => {
     const blocked = findings.some((finding) => finding.severity === 'block')
     if (options.json) printJson({ ready: !blocked, findings })
     else printText(findingsText(findings))
-    end(blocked ? exitCodes.found : exitCodes.fine)
+    end(blocked ? exitCodes.failure : exitCodes.fine)
   })
 }

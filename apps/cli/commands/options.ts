@@ -10,3 +10,9 @@ export function quantityOption(parse: (text: string) => number): (text: string) 
     }
   }
 }
+
+/** A parser for counts: whole numbers from 0 on. */
+export function wholeNumber(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('Give a whole number.')
+}

@@ -14,7 +14,7 @@ export function printFailure(error: unknown, asJson: boolean): number {
   if (asJson) process.stdout.write(`${JSON.stringify({ error: { code, message, remedy } })}\n`)
   process.stderr.write(`${colour.red(code)} ${message}\n  ${colour.dim('→')} ${remedy}\n`)
   if (process.env['CROSSFADE_DEBUG'] === '1') process.stderr.write(`${trace(error)}\n`)
-  return usageCodes.includes(code) ? exitCodes.usage : exitCodes.found
+  return usageCodes.includes(code) ? exitCodes.usage : exitCodes.failure
 }
 
 function trace(error: unknown): string {
