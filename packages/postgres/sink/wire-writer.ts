@@ -104,11 +104,11 @@ export class WireWriter {
     let at = this.#length
     let copied = start
     for (let index = start; index < end; index += 1) {
-      const escape = escapes[from[index]!]!
-      if (escape === 0) continue
+      const letter = escapes[from[index]!]!
+      if (letter === 0) continue
       at = copyInto(from, copied, index, to, at)
       to[at++] = backslash
-      to[at++] = escape
+      to[at++] = letter
       copied = index + 1
     }
     this.#length = copyInto(from, copied, end, to, at)
