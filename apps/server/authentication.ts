@@ -6,6 +6,9 @@ import type { FastifyRequest } from 'fastify'
 export const roles = ['viewer', 'operator', 'admin'] as const
 export type Role = (typeof roles)[number]
 
+/** What a token may be called: it stands in the journal, in front of a colon. */
+export const tokenNamePattern = /^[\w.@-]{1,100}$/
+
 /** A token as the server keeps it: never the token itself. */
 export interface TokenRecord {
   readonly name: string
@@ -56,8 +59,8 @@ export function parseTokens(text: string): TokenRecord[] {
   for (const [index, line] of text.split('\n').entries()) {
     const trimmed = line.trim()
     if (trimmed === '' || trimmed.startsWith('#')) continue
-    const match = /^([\w.@-]+):(viewer|operator|admin):([0-9a-f]{64})$/.exec(trimmed)
-    if (!match) throw fail('CF7204', { line: index + 1 })
+    const match = /^([^:]+):(viewer|operator|admin):([0-9a-f]{64})$/.exec(trimmed)
+    if (!match || !tokenNamePattern.test(match[1]!)) throw fail('CF7204', { line: index + 1 })
     records.push({ name: match[1]!, role: match[2] as Role, sha256: match[3]! })
   }
   return records

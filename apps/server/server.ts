@@ -5,7 +5,13 @@ import { fail } from '@crossfade/model/failure.ts'
 import fastifyStatic from '@fastify/static'
 import fastifySwagger from '@fastify/swagger'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController, type RawServerDefault } from 'fastify'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+  LogController,
+  type RawServerDefault,
+} from 'fastify'
 import { type Access, authenticate, type Caller, type Role, requireRole } from './authentication.ts'
 import { ProblemSchema } from './contract/vocabulary.ts'
 import { createMetrics } from './metrics.ts'
@@ -26,6 +32,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may call the route; `open` needs no token. */
     access?: Role | 'open'
+    /** Stays open as long as its reader likes, so that the time it takes is no measure of anything. */
+    isStream?: boolean
   }
 }
 
@@ -45,6 +53,14 @@ export interface ServerOptions {
   readonly consoleDirectory: string | null
   readonly logger: FastifyBaseLogger | false
   readonly version: string
+  /** Without it the server speaks plain HTTP. */
+  readonly tls?: Tls | null
+}
+
+/** PEM texts. */
+export interface Tls {
+  readonly cert: string
+  readonly key: string
 }
 
 /** A request's body, at most: a resolved plan of some thousand tables fits. */
@@ -59,12 +75,16 @@ const requestMsMax = 60_000
 export async function createServer(options: ServerOptions): Promise<Api> {
   const app = Fastify({
     ...(options.logger ? { loggerInstance: options.logger } : {}),
+    ...(options.tls ? { https: { ...options.tls } } : {}),
     bodyLimit: bodyBytesMax,
     requestTimeout: requestMsMax,
     logController: new LogController({ disableRequestLogging: true }),
     ajv: { customOptions: { coerceTypes: 'array', removeAdditional: false } },
-    forceCloseConnections: true,
-  }).withTypeProvider<TypeBoxTypeProvider>() as Api
+    // Requests under way are answered; those that wait for something (live events, routing) are ended by `closing`.
+    forceCloseConnections: 'idle',
+  }).withTypeProvider<TypeBoxTypeProvider>() as unknown as Api
+  const closing = new AbortController()
+  app.addHook('preClose', async () => closing.abort(new Error('the server is stopping')))
 
   app.addSchema(ProblemSchema)
   await app.register(fastifySwagger, {
@@ -87,6 +107,10 @@ export async function createServer(options: ServerOptions): Promise<Api> {
     if (status >= 500) request.log.error({ err: error, route: request.routeOptions.url }, problem.message)
     return reply.status(status).send(problem)
   })
+  app.addHook('onSend', async (_request, reply, payload) => {
+    reply.header('x-content-type-options', 'nosniff')
+    return payload
+  })
   app.setNotFoundHandler((request) => {
     throw fail('CF7206', { path: request.url.split('?')[0] })
   })
@@ -101,17 +125,21 @@ export async function createServer(options: ServerOptions): Promise<Api> {
   const metrics = createMetrics(options.service)
   traced(app)
   app.addHook('onResponse', async (request, reply) => {
+    if (request.routeOptions.config.isStream && reply.statusCode === 200) return
     metrics.observeRequest(request.routeOptions.url ?? 'unknown', request.method, reply.statusCode, reply.elapsedTime)
   })
 
   await app.register(
     async (api) => {
       const scope = api as unknown as Api
-      migrationRoutes(scope, options.service)
+      migrationRoutes(scope, options.service, closing.signal)
       commandRoutes(scope, options.service, options.planning)
       evidenceRoutes(scope, options.service)
       planRoutes(scope, options.planning)
-      eventRoutes(scope, options.service)
+      eventRoutes(scope, options.service, {
+        closing: closing.signal,
+        mayGoOn: (request) => isWelcome(request, options.access),
+      })
       scope.get('/openapi.json', { config: { access: 'open' }, schema: { hide: true } }, () => app.swagger())
     },
     { prefix: '/api/v1' },
@@ -121,6 +149,16 @@ export async function createServer(options: ServerOptions): Promise<Api> {
     await serveConsole(app, options.consoleDirectory)
   }
   return app
+}
+
+/** Whether somebody who was let in would be let in again: a token may have been taken out of the file since. */
+function isWelcome(request: FastifyRequest, access: Access): boolean {
+  try {
+    authenticate(request, access)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** The console is a single page: what is no file of its own is answered with the page, whose router knows the address. */
@@ -134,7 +172,6 @@ async function serveConsole(app: Api, directory: string): Promise<void> {
         'content-security-policy',
         "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
       )
-      response.header('x-content-type-options', 'nosniff')
     },
   })
   const page = { config: { access: 'open' as const }, schema: { hide: true } }

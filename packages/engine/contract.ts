@@ -82,10 +82,17 @@ export interface MigrationService {
   health(): Promise<{ readonly workers: number; readonly migrations: number; readonly controlLatencyMs: number }>
 
   /**
-   * Live events, in order, from now on; for missed ones read `history` after the last position seen. Returns what ends it.
+   * Live events, in order, from `ready` on; for those of before read `history` once it is ready, and nothing falls between the two. Calling the subscription ends it.
    * The listener must not throw and must return quickly.
    */
-  subscribe(listener: (event: LiveEvent) => void, migration?: MigrationId): () => void
+  subscribe(listener: (event: LiveEvent) => void, migration?: MigrationId): Subscription
+}
+
+/** Call it to end it. Idempotent. */
+export interface Subscription {
+  (): void
+  /** Resolves once every entry that is journaled from then on will be told. Never rejects; while the control database is out of reach it waits. */
+  readonly ready: Promise<void>
 }
 
 export type MigrationStatus =

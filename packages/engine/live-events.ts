@@ -1,6 +1,6 @@
 import type { Clock } from '@crossfade/model/clock.ts'
 import type { MigrationId } from '@crossfade/model/ids.ts'
-import type { LiveEvent, MigrationDetail } from './contract.ts'
+import type { LiveEvent, MigrationDetail, Subscription } from './contract.ts'
 import type { EntryBodies } from './entries.ts'
 import type { ControlStore } from './store.ts'
 
@@ -21,6 +21,7 @@ export class LiveEvents {
   readonly #subscribers = new Set<Subscriber>()
   readonly #told = new Map<MigrationId, string>()
   #stop: AbortController | null = null
+  #following = Promise.withResolvers<void>()
 
   constructor(store: ControlStore, clock: Clock, detail: (id: MigrationId) => Promise<MigrationDetail>) {
     this.#store = store
@@ -28,28 +29,32 @@ export class LiveEvents {
     this.#detail = detail
   }
 
-  subscribe(listener: (event: LiveEvent) => void, migration: MigrationId | undefined): () => void {
+  subscribe(listener: (event: LiveEvent) => void, migration: MigrationId | undefined): Subscription {
     const subscriber = { listener, migration }
     this.#subscribers.add(subscriber)
     this.#told.clear()
     if (!this.#stop) {
       this.#stop = new AbortController()
+      this.#following = Promise.withResolvers()
       void this.#followJournal(this.#stop.signal)
       void this.#followProgress(this.#stop.signal)
     }
-    return () => {
+    const end = () => {
       this.#subscribers.delete(subscriber)
       if (this.#subscribers.size > 0) return
       this.#stop?.abort(new Error('nobody listens'))
       this.#stop = null
     }
+    return Object.assign(end, { ready: this.#following.promise })
   }
 
   async #followJournal(signal: AbortSignal): Promise<void> {
+    const following = this.#following
     let position: number | null = null
     while (!signal.aborted) {
       try {
         position ??= await this.#store.journal.end()
+        following.resolve()
         const entries = await this.#store.journal.after(position, PAGE)
         for (const entry of entries) {
           position = entry.position

@@ -1,113 +1,205 @@
-import type { LiveEvent, MigrationService } from '@crossfade/engine/contract.ts'
+import type { JournalEntry, LiveEvent, MigrationService } from '@crossfade/engine/contract.ts'
+import { fail } from '@crossfade/model/failure.ts'
 import type { MigrationId } from '@crossfade/model/ids.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import { EventStreams, type EventStreamsOptions } from '../event-streams.ts'
 import type { Api } from '../server.ts'
-import { MigrationParams } from './migrations.ts'
+import { MigrationParams, problems } from './migrations.ts'
 
-/** A comment line this often keeps proxies from closing a quiet stream. */
-const heartbeatMs = 15_000
-/** A reader that is this far behind is cut off; it comes back with `Last-Event-ID` and reads what it missed. */
-const unsentBytesMax = 4 * 1024 * 1024
 /** Journal entries read at once for a reader that comes back. */
 const missedEntriesMax = 1_000
+/** Live events kept while the missed entries are sent; a reader for whom more come is ended and comes back. */
+const waitingEventsMax = 10_000
+/** A reader is told to come back when live events cannot be had by then. */
+const readyMsMax = 10_000
 
-/**
- * Live events as server-sent events. Journal entries carry their position as id, so a reader that comes back with `Last-Event-ID`
- * gets what it missed first; progress and routing events tell the present and are not repeated.
- */
-export function eventRoutes(api: Api, service: MigrationService): void {
+const Resume = Type.Object({
+  after: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      description: 'Send the journal entries after this position first; `Last-Event-ID` does the same.',
+    }),
+  ),
+})
+const ResumeHeader = Type.Object({ 'last-event-id': Type.Optional(Type.String({ maxLength: 100 })) })
+const description =
+  'Each event has the name of its type (`journal`, `progress`, `routing`) and JSON as data. Journal entries carry their position as id, so a reader that comes back with `Last-Event-ID` gets those it missed first, each once and in order; progress and routing tell the present and are not repeated.'
+const eventStream = {
+  200: { description: 'Live events.', content: { 'text/event-stream': { schema: Type.String() } } },
+  ...problems,
+}
+
+/** Live events as server-sent events. */
+export function eventRoutes(api: Api, service: MigrationService, options: EventStreamsOptions): void {
+  const streams = new EventStreams(options)
+  const config = { isStream: true }
   api.get(
     '/events',
     {
+      config,
       schema: {
         operationId: 'streamEvents',
         tags: ['events'],
         summary: 'Live events of all migrations (server-sent events)',
-        produces: ['text/event-stream'],
+        description,
+        querystring: Resume,
+        headers: ResumeHeader,
+        response: eventStream,
       },
     },
-    (request, reply) => stream(request, reply, service, undefined),
+    (request, reply) => follow(service, streams, request, reply, request.query.after),
   )
   api.get(
     '/migrations/:id/events',
     {
+      config,
       schema: {
         operationId: 'streamMigrationEvents',
         tags: ['events'],
         summary: 'Live events of one migration (server-sent events)',
+        description,
         params: MigrationParams,
-        produces: ['text/event-stream'],
+        querystring: Resume,
+        headers: ResumeHeader,
+        response: eventStream,
       },
     },
-    (request, reply) => stream(request, reply, service, request.params.id),
+    (request, reply) => follow(service, streams, request, reply, request.query.after, request.params.id),
   )
   api.get(
     '/migrations/:id/routing/events',
     {
+      config,
       schema: {
         operationId: 'streamRouting',
         tags: ['routing'],
         summary: 'The routing now and each time it changes (server-sent events)',
         params: MigrationParams,
-        produces: ['text/event-stream'],
+        response: eventStream,
       },
     },
-    async (request, reply) => {
-      const { id } = request.params
-      const send = open(request, reply)
-      const close = service.subscribe((event) => {
-        if (event.type === 'routing') send('routing', event.routing)
-      }, id)
-      request.raw.on('close', close)
-      // Read after subscribing, so that no flip falls between the two.
-      send('routing', await service.routing(id))
-    },
+    (request, reply) => followRouting(service, streams, request, reply, request.params.id),
   )
 }
 
-async function stream(
+/** Sends what was missed since `after` (or `Last-Event-ID`), then what happens; positions only ever grow, and none is left out. */
+async function follow(
+  service: MigrationService,
+  streams: EventStreams,
   request: FastifyRequest,
   reply: FastifyReply,
-  service: MigrationService,
-  id: MigrationId | undefined,
+  after: number | undefined,
+  id?: MigrationId,
 ): Promise<void> {
-  const send = open(request, reply)
-  const sendEvent = (event: LiveEvent) =>
-    send(event.type, event, event.type === 'journal' ? event.entry.position : undefined)
-  const last = Number(request.headers['last-event-id'])
-  // While missed entries are read, live ones wait, so that positions never go backwards.
-  let waiting: LiveEvent[] | null = []
-  const close = service.subscribe((event) => (waiting ? waiting.push(event) : sendEvent(event)), id)
-  request.raw.on('close', close)
-  let seen = 0
-  if (id !== undefined && Number.isSafeInteger(last) && last > 0) {
-    for (const entry of await service.history(id, { after: last, limit: missedEntriesMax })) {
-      sendEvent({ type: 'journal', migration: id, entry })
-      seen = entry.position
+  const since = lastEventId(request) ?? after
+  // While missed entries are sent, live ones wait, so that positions never go backwards.
+  const waiting: LiveEvent[] = []
+  let take = (event: LiveEvent) => {
+    if (waiting.length <= waitingEventsMax) waiting.push(event)
+  }
+  const subscription = service.subscribe((event) => take(event), id)
+  let stream: ReturnType<EventStreams['open']>
+  let missed: AsyncIterable<readonly JournalEntry[]>
+  try {
+    await readyInTime(subscription.ready)
+    // Answers for a migration that does not exist while a proper answer is still possible.
+    if (id !== undefined) await service.history(id, { limit: 1 })
+    const ids = id === undefined ? (await service.list()).map((each) => each.id) : [id]
+    missed = since === undefined ? nothing() : missedEntries(service, ids, since)
+    stream = streams.open(request, reply, subscription)
+  } catch (error) {
+    subscription()
+    throw error
+  }
+  let seen = since ?? 0
+  const tell = (event: LiveEvent) => {
+    if (event.type !== 'journal') stream.send(event.type, event)
+    else if (event.entry.position > seen) {
+      seen = event.entry.position
+      stream.send(event.type, event, seen)
     }
   }
-  for (const event of waiting) if (event.type !== 'journal' || event.entry.position > seen) sendEvent(event)
-  waiting = null
+  try {
+    for await (const entries of missed) {
+      for (const entry of entries) tell({ type: 'journal', migration: entry.migration, entry })
+      await stream.drained()
+      if (stream.isOver) return
+    }
+  } catch (error) {
+    // Too late for an answer with a code: the reader comes back and goes on from the last entry it saw.
+    request.log.warn({ err: error }, 'missed entries could not be read')
+    stream.end()
+    return
+  }
+  if (waiting.length > waitingEventsMax) stream.end()
+  for (const event of waiting) tell(event)
+  take = tell
 }
 
-/** Answers with an event stream and gives the function that writes to it. */
-function open(request: FastifyRequest, reply: FastifyReply): (name: string, data: unknown, id?: number) => void {
-  reply.hijack()
-  const response = reply.raw
-  response.writeHead(200, {
-    'content-type': 'text/event-stream',
-    'cache-control': 'no-store',
-    'x-accel-buffering': 'no',
-  })
-  response.write('retry: 1000\n\n')
-  const heartbeat = setInterval(() => response.write(': still here\n\n'), heartbeatMs)
-  request.raw.on('close', () => clearInterval(heartbeat))
-  return (name, data, id) => {
-    if (response.destroyed) return
-    if (response.writableLength > unsentBytesMax) {
-      response.destroy()
-      return
-    }
-    response.write(`${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`)
+async function followRouting(
+  service: MigrationService,
+  streams: EventStreams,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  id: MigrationId,
+): Promise<void> {
+  let epoch = -1
+  let stream: ReturnType<EventStreams['open']> | null = null
+  const send = (routing: Awaited<ReturnType<MigrationService['routing']>>) => {
+    if (routing.epoch <= epoch) return
+    epoch = routing.epoch
+    stream?.send('routing', routing)
   }
+  const held: Parameters<typeof send>[0][] = []
+  const subscription = service.subscribe((event) => {
+    if (event.type !== 'routing') return
+    if (stream) send(event.routing)
+    else held.push(event.routing)
+  }, id)
+  try {
+    await readyInTime(subscription.ready)
+    // Read once the subscription stands, so that no flip falls between the two.
+    held.unshift(await service.routing(id))
+    stream = streams.open(request, reply, subscription)
+  } catch (error) {
+    subscription()
+    throw error
+  }
+  for (const routing of held) send(routing)
+}
+
+/** Entries of these migrations after a position, in the order of their positions, page by page. */
+async function* missedEntries(
+  service: MigrationService,
+  ids: readonly MigrationId[],
+  after: number,
+): AsyncGenerator<readonly JournalEntry[]> {
+  let position = after
+  for (;;) {
+    const pages = await Promise.all(ids.map((id) => service.history(id, { after: position, limit: missedEntriesMax })))
+    // A full page says nothing about what comes after it, so the order is certain only up to the first that ends.
+    const ends = pages.filter((page) => page.length === missedEntriesMax).map((page) => page.at(-1)!.position)
+    const until = Math.min(...ends)
+    yield pages
+      .flat()
+      .filter((entry) => entry.position <= until)
+      .sort((one, other) => one.position - other.position)
+    if (ends.length === 0) return
+    position = until
+  }
+}
+
+async function* nothing(): AsyncGenerator<never> {}
+
+function lastEventId(request: FastifyRequest): number | undefined {
+  const text = request.headers['last-event-id']
+  return typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : undefined
+}
+
+async function readyInTime(ready: Promise<void>): Promise<void> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const reason = `no live events within ${readyMsMax / 1_000} s`
+  const timer = setTimeout(() => reject(fail('CF6003', { reason })), readyMsMax)
+  await Promise.race([ready, late]).finally(() => clearTimeout(timer))
 }

@@ -19,7 +19,7 @@ export const problems = { '4xx': problem, '5xx': problem } as Record<string, unk
 const routingWaitMsMax = 25_000
 
 /** What there is: migrations, their state, their parts. All of it may be read by a viewer. */
-export function migrationRoutes(api: Api, service: MigrationService): void {
+export function migrationRoutes(api: Api, service: MigrationService, closing: AbortSignal): void {
   api.get(
     '/migrations',
     {
@@ -87,9 +87,11 @@ export function migrationRoutes(api: Api, service: MigrationService): void {
       },
     },
     async (request) => {
+      const { id } = request.params
       const { after, waitMs } = request.query
-      if (after === undefined) return (await service.routing(request.params.id)) as never
-      return (await service.routingAfter(request.params.id, after, waitMs ?? routingWaitMsMax)) as never
+      if (after === undefined) return (await service.routing(id)) as never
+      const newer = service.routingAfter(id, after, waitMs ?? routingWaitMsMax)
+      return ((await unlessClosing(newer, closing)) ?? (await service.routing(id))) as never
     },
   )
   api.get(
@@ -104,4 +106,14 @@ export function migrationRoutes(api: Api, service: MigrationService): void {
     },
     async () => (await service.workers()) as never,
   )
+}
+
+/** What `work` resolves with; null as soon as the server is stopping. */
+function unlessClosing<Result>(work: Promise<Result>, closing: AbortSignal): Promise<Result | null> {
+  const { promise, resolve, reject } = Promise.withResolvers<Result | null>()
+  const stop = () => resolve(null)
+  if (closing.aborted) stop()
+  closing.addEventListener('abort', stop, { once: true })
+  work.then(resolve, reject).finally(() => closing.removeEventListener('abort', stop))
+  return promise
 }
