@@ -52,7 +52,7 @@ export interface NetRow {
   readonly after: Tuple | null
   /** A tuple that holds the key's cells: the row itself, or the old identity. */
   readonly identity: Tuple
-  /** Whether `identity` is a whole row and not the key's cells alone. */
+  /** Whether `identity` is a whole row, as it was before or is in the end, and not the key's cells alone. */
   readonly identityWhole: boolean
   /** The identity of the row that unchanged cells come from; null: the row under its own key. */
   readonly carryFrom: Tuple | null
@@ -148,6 +148,8 @@ function drop(row: MutableRow): void {
   row.after = null
   row.replaced = true
   row.carryFrom = null
+  // What it was in between says nothing about where it was before.
+  row.identityWhole = false
 }
 
 export interface CountedRow {
