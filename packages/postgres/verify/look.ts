@@ -1,0 +1,140 @@
+import type { MigrationId, ShardId } from '@crossfade/model/ids.ts'
+import { type Lsn, parseLsn } from '@crossfade/model/lsn.ts'
+import { otherSide, type Side } from '@crossfade/model/stage.ts'
+import type { ResolvedPlan } from '@crossfade/pipeline/resolved-plan.ts'
+import type { ClientBase } from 'pg'
+import { answering, type ComparedTable, columnSql } from './compared-table.ts'
+import { fromSql, misplacedSql, rowHashSql, versionSql } from './look-sql.ts'
+
+/** What every comparison is given: where to read, and how far the streams are. */
+export interface Comparison {
+  readonly plan: ResolvedPlan
+  readonly migration: MigrationId
+  /** Lends a session that is in no transaction; every statement is a snapshot of its own. */
+  read<T>(shard: ShardId, work: (client: ClientBase) => Promise<T>): Promise<T>
+  /** How far the changes of a shard of the authoritative side are applied; null when no stream runs, so that nothing is to be waited for. */
+  readonly applied: ((from: ShardId) => Promise<Lsn>) | null
+}
+
+/** Identity values as text, in key order. */
+export type Key = readonly string[]
+
+/** One row under a key, on one shard. */
+export interface Occurrence {
+  readonly shard: ShardId
+  /** Equal for rows that print the same at both ends. */
+  readonly hash: string
+  /** Changes whenever the row is written. */
+  readonly version: string
+  readonly misplaced: boolean
+}
+
+/** Looks at the rows under given keys; the one of a table with a transform sees rows through it. */
+export interface Looker {
+  /** The rows of the side that answers, and how far the log of each of its shards had come when it was looked at. */
+  authoritative(keys: readonly Key[]): Promise<{
+    readonly seen: ReadonlyMap<string, readonly Occurrence[]>
+    readonly positions: ReadonlyMap<ShardId, Lsn>
+  }>
+  /** The rows of the other side. */
+  following(keys: readonly Key[]): Promise<ReadonlyMap<string, readonly Occurrence[]>>
+}
+
+/** One string per key; values hold no NUL. */
+export function keyText(key: Key): string {
+  return key.length === 1 ? key[0]! : key.join('\0')
+}
+
+export function keyOfText(text: string): Key {
+  return text.split('\0')
+}
+
+/** Compares rows by hashes that the databases make. */
+export function hashLooker(comparison: Comparison, table: ComparedTable, authority: Side): Looker {
+  const follower = otherSide(authority)
+  return {
+    async authoritative(keys) {
+      const positions = new Map<ShardId, Lsn>()
+      const found = await Promise.all(
+        answering(table, authority).map((shard) =>
+          comparison.read(shard, async (client) => {
+            const rows = await lookAt(client, table, authority, authority, shard, keys)
+            positions.set(shard, await currentLsn(client))
+            return rows
+          }),
+        ),
+      )
+      return { seen: gather(found.flat()), positions }
+    },
+    async following(keys) {
+      const found = await Promise.all(
+        table.ends[follower].shards.map((shard) =>
+          comparison.read(shard, (client) => lookAt(client, table, authority, follower, shard, keys)),
+        ),
+      )
+      return gather(found.flat())
+    },
+  }
+}
+
+/** The end of the log: at or after the commit of everything that a look before it could see. */
+export async function currentLsn(client: ClientBase): Promise<Lsn> {
+  const { rows } = await client.query<{ lsn: string }>('SELECT pg_catalog.pg_current_wal_insert_lsn()::text AS lsn')
+  return parseLsn(rows[0]!.lsn)
+}
+
+/** The part of a statement that finds rows by keys: a join with the keys in `$1` … (one text array per key column), as `w`. */
+export function wantedJoin(
+  table: ComparedTable,
+  side: Side,
+): { readonly join: string; readonly names: readonly string[] } {
+  const names = table.key.map((_, index) => `k${index + 1}`)
+  const unnest = `unnest(${names.map((_, index) => `$${index + 1}::text[]`).join(', ')}) AS w(${names.join(', ')})`
+  const on = table.key.map(
+    (column, index) => `${columnSql(table, column, side)} = w.${names[index]}::${column.types[side]}`,
+  )
+  return { join: ` JOIN ${unnest} ON ${on.join(' AND ')}`, names: names.map((name) => `w.${name}`) }
+}
+
+/** Keys as the parameters of `wantedJoin`. */
+export function keyParameters(table: ComparedTable, keys: readonly Key[]): string[][] {
+  return table.key.map((_, index) => keys.map((key) => key[index]!))
+}
+
+type Found = Occurrence & { readonly key: string }
+
+async function lookAt(
+  client: ClientBase,
+  table: ComparedTable,
+  authority: Side,
+  side: Side,
+  shard: ShardId,
+  keys: readonly Key[],
+): Promise<Found[]> {
+  if (keys.length === 0) return []
+  const wanted = wantedJoin(table, side)
+  const misplaced = misplacedSql(table, authority, side, shard)
+  const from = fromSql(table, side, null, `${wanted.join}${misplaced?.joins ?? ''}`)
+  const { rows } = await client.query<{ key: string[]; hash: string; version: string; misplaced: string }>({
+    text: `SELECT ${wanted.names.map((name, index) => `${name} AS k${index + 1}`).join(', ')}, (${rowHashSql(table, side)})::text AS hash, ${versionSql(table, side)} AS version,
+      ${misplaced ? `(${misplaced.expression})::text` : `'false'`} AS misplaced ${from}`,
+    values: keyParameters(table, keys),
+  })
+  return rows.map((row) => ({
+    key: keyText(table.key.map((_, index) => (row as unknown as Record<string, string>)[`k${index + 1}`]!)),
+    shard,
+    hash: row.hash,
+    version: row.version,
+    misplaced: row.misplaced === 'true',
+  }))
+}
+
+function gather(found: readonly Found[]): ReadonlyMap<string, readonly Occurrence[]> {
+  const byKey = new Map<string, Occurrence[]>()
+  for (const each of found) {
+    const before = byKey.get(each.key)
+    if (before) before.push(each)
+    else byKey.set(each.key, [each])
+  }
+  return byKey
+}
