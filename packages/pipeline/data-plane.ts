@@ -33,7 +33,7 @@ export interface Infrastructure {
   runSchemaWork(work: SchemaWork, context: TaskContext): Promise<void>
   /** Compares the inventories of both sides; called when everything is built. */
   compareSchemas(): Promise<readonly Finding[]>
-  /** Publication and slot on every database of the side. */
+  /** Publication and slot on every database of the side; on the source the publication alone, since the first snapshot makes the slot. */
   createSlots(side: Side): Promise<void>
   dropSlots(side: Side): Promise<void>
   /** Removes every object of ours on the side: slots, publications, triggers, functions, schema. */

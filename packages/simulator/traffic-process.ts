@@ -16,7 +16,7 @@ const errorsShownMax = 20
 
 const settings = JSON.parse(process.argv[2]!) as TrafficSettings
 const client = await createClient({
-  routing: httpRouting({ url: settings.routingUrl, ...(settings.token === null ? {} : { token: settings.token }) }),
+  routing: httpRouting({ url: settings.migrationUrl, ...(settings.token === null ? {} : { token: settings.token }) }),
   shards: Object.fromEntries(
     Object.entries(settings.shards).map(([shard, connectionString]) => [
       shard,

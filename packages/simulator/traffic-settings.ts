@@ -1,7 +1,7 @@
 /** What a traffic process is started with, as JSON in its first argument. */
 export interface TrafficSettings {
-  /** `…/api/v1/migrations/{id}/routing` of the server that it takes its routing from. */
-  readonly routingUrl: string
+  /** The migration at the API that it takes its routing from: `http://…/api/v1/migrations/{id}`. */
+  readonly migrationUrl: string
   readonly token: string | null
   /** Connection URL of every shard of both sides. */
   readonly shards: Readonly<Record<string, string>>

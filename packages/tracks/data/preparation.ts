@@ -25,6 +25,15 @@ export const controlSchemaStep: Step = {
   },
 }
 
+/** Before the first snapshot makes the slots: a stream sees the catalog as it was at each change, its publication too. */
+export const publishStep: Step = {
+  name: 'publish',
+  title: 'publish the tables of the source',
+  async run(ports) {
+    await ports.plane.infrastructure.createSlots('source')
+  },
+}
+
 export const createSchemaStep: Step = {
   name: 'create-schema',
   title: 'create the tables on the target',

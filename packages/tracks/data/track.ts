@@ -4,7 +4,7 @@ import { catchUpStep } from './catch-up.ts'
 import { copyStep, planCopyStep } from './copy.ts'
 import { cutoverStep } from './cutover.ts'
 import { taskHandlers } from './handlers.ts'
-import { backupStep, compareSchemasStep, controlSchemaStep, createSchemaStep } from './preparation.ts'
+import { backupStep, compareSchemasStep, controlSchemaStep, createSchemaStep, publishStep } from './preparation.ts'
 import {
   archiveStep,
   dropReverseStep,
@@ -26,6 +26,7 @@ export const dataTrack: Track = {
       up: [
         backupStep,
         controlSchemaStep,
+        publishStep,
         createSchemaStep,
         planCopyStep,
         copyStep,
