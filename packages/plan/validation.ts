@@ -8,6 +8,9 @@ export interface Problem {
   readonly reason: string
 }
 
+/** Words that differ by more are different words. */
+const editsOfTyposMax = 2
+
 type Path = readonly (string | number)[]
 
 /** The part of JSON Schema that the schemas here are made of. */
@@ -142,8 +145,11 @@ function problem(path: Path, reason: string): Problem {
 
 function unknownKey(key: string, node: Node): string {
   const known = Object.keys(node.properties ?? {})
-  const near = known.find((name) => name.toLowerCase() === key.toLowerCase() || distance(name, key) <= 2)
-  if (near) return `there is no such entry; did you mean ${near}?`
+  const near = known
+    .map((name) => ({ name, edits: name.toLowerCase() === key.toLowerCase() ? 0 : distance(name, key) }))
+    .filter(({ edits }) => edits <= editsOfTyposMax)
+    .sort((a, b) => a.edits - b.edits)[0]
+  if (near) return `there is no such entry (did you mean ${near.name}?)`
   return known.length > 0 ? `there is no such entry; known are ${known.join(', ')}` : 'there is no such entry'
 }
 

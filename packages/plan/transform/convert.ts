@@ -70,12 +70,12 @@ export const convertColumns = defineTransformer(
   Type.Object(
     {
       columns: Type.Array(Type.String({ minLength: 1 }), { minItems: 1 }),
-      as: Type.Union(kinds.map((kind) => Type.Literal(kind))),
+      as: Type.Unsafe<keyof typeof conversions>(Type.Union(kinds.map((kind) => Type.Literal(kind)))),
     },
     { additionalProperties: false },
   ),
   ({ columns, as }) => {
-    const conversion: Conversion = conversions[as as keyof typeof conversions]
+    const conversion: Conversion = conversions[as]
     const refuse = (column: string) => (reason: string) => {
       throw fail('CF1033', { name: 'convertColumns', column, reason })
     }

@@ -15,14 +15,10 @@ export function parseTimestamp(text: string): ParsedTimestamp | null {
   const match = form.exec(text)
   if (!match) return null
   const [, year, month, day, hour, minute, second, fraction = '', zone] = match
-  const milliseconds = Date.UTC(
-    Number(year),
-    Number(month) - 1,
-    Number(day),
-    Number(hour),
-    Number(minute),
-    Number(second),
-  )
+  // Date.UTC would take the years 0 to 99 for those of the twentieth century.
+  const date = new Date(0)
+  date.setUTCFullYear(Number(year), Number(month) - 1, Number(day))
+  const milliseconds = date.setUTCHours(Number(hour), Number(minute), Number(second))
   if (!Number.isFinite(milliseconds)) return null
   const clock = BigInt(milliseconds) * 1000n + BigInt(fraction.padEnd(6, '0'))
   return { clock, offset: zone === undefined ? null : zoneSeconds(zone) }
@@ -95,8 +91,9 @@ function computeOffset(milliseconds: number, timezone: string): number {
   }
   const parts = Object.fromEntries(format.formatToParts(milliseconds).map(({ type, value }) => [type, value]))
   const at = (name: string) => Number(parts[name])
-  const clock = Date.UTC(at('year'), at('month') - 1, at('day'), at('hour'), at('minute'), at('second'))
-  return Math.round((clock - milliseconds) / 1000)
+  const clock = new Date(0)
+  clock.setUTCFullYear(at('year'), at('month') - 1, at('day'))
+  return Math.round((clock.setUTCHours(at('hour'), at('minute'), at('second')) - milliseconds) / 1000)
 }
 
 function zoneSeconds(zone: string): number {
