@@ -1,12 +1,13 @@
 import type { Clock } from '@crossfade/model/clock.ts'
 import type { MigrationId } from '@crossfade/model/ids.ts'
-import type { NewTask, Progress, Task, TaskFailure, TaskFilter } from '@crossfade/tracks/contract/tasks.ts'
+import type { NewTask, Progress, Task, TaskFailure, TaskFilter, TaskKind } from '@crossfade/tracks/contract/tasks.ts'
 import {
   type Bell,
   type Claim,
   type Lease,
   restsWhilePaused,
   type TaskStore,
+  type TaskTotals,
   type Work,
   type WorkKind,
 } from './store.ts'
@@ -62,6 +63,22 @@ export class MemoryTasks implements TaskStore {
 
   async unfinished(migration: MigrationId, filter: TaskFilter): Promise<number> {
     return this.#select(migration, filter).filter((row) => row.state !== 'done').length
+  }
+
+  async totals(migration: MigrationId, kind: TaskKind): Promise<TaskTotals> {
+    const rows = this.#select(migration, { kind })
+    const figure = (row: Row, name: string) => Number({ ...row.progress, ...row.result }[name] ?? 0)
+    const expected = (row: Row, name: string, estimate: string) =>
+      row.state === 'done' ? figure(row, name) : Math.max(figure(row, name), Number(row.payload[estimate] ?? 0))
+    const sum = (of: (row: Row) => number) => rows.reduce((total, row) => total + of(row), 0)
+    return {
+      done: rows.filter((row) => row.state === 'done').length,
+      total: rows.length,
+      rowsDone: sum((row) => figure(row, 'rows')),
+      rowsTotal: sum((row) => expected(row, 'rows', 'estimatedRows')),
+      bytesDone: sum((row) => figure(row, 'bytes')),
+      bytesTotal: sum((row) => expected(row, 'bytes', 'estimatedBytes')),
+    }
   }
 
   async cancel(migration: MigrationId, filter: TaskFilter): Promise<void> {

@@ -4,7 +4,7 @@ import { type RawBuilder, type Selectable, sql } from 'kysely'
 import type { ControlDatabase } from './control-database.ts'
 import type { TaskRow } from './control-tables.ts'
 import { json } from './postgres-journal.ts'
-import { type Claim, kindsThatRest, type TaskStore, type Work, type WorkKind } from './store.ts'
+import { type Claim, kindsThatRest, type TaskStore, type TaskTotals, type Work, type WorkKind } from './store.ts'
 
 /** The task queue: SKIP LOCKED claims, a lease with an epoch on every task, by the server's clock alone. */
 export function postgresTasks(control: ControlDatabase): TaskStore {
@@ -52,6 +52,17 @@ export function postgresTasks(control: ControlDatabase): TaskStore {
         ),
       )
       return rows[0]!.count
+    },
+    async totals(migration, kind) {
+      const { rows } = await run((db) =>
+        sql<TaskTotals>`SELECT count(*) FILTER (WHERE state = 'done') AS done, count(*) AS total,
+            coalesce(sum(rows), 0)::float8 AS "rowsDone", coalesce(sum(CASE state WHEN 'done' THEN rows ELSE greatest(rows, rows_estimated) END), 0)::float8 AS "rowsTotal",
+            coalesce(sum(bytes), 0)::float8 AS "bytesDone", coalesce(sum(CASE state WHEN 'done' THEN bytes ELSE greatest(bytes, bytes_estimated) END), 0)::float8 AS "bytesTotal"
+          FROM (SELECT state, coalesce(result->>'rows', progress->>'rows', '0')::float8 AS rows, coalesce(result->>'bytes', progress->>'bytes', '0')::float8 AS bytes,
+              coalesce(payload->>'estimatedRows', '0')::float8 AS rows_estimated, coalesce(payload->>'estimatedBytes', '0')::float8 AS bytes_estimated
+            FROM crossfade_control.task WHERE migration = ${migration} AND kind = ${kind}) AS t`.execute(db),
+      )
+      return rows[0]!
     },
     async cancel(migration, filter) {
       await run((db) =>

@@ -104,6 +104,8 @@ export interface TaskStore {
   add(migration: MigrationId, tasks: readonly NewTask<WorkKind>[]): Promise<void>
   list(migration: MigrationId, filter?: TaskFilter): Promise<readonly Task[]>
   unfinished(migration: MigrationId, filter: TaskFilter): Promise<number>
+  /** How far the tasks of a kind are; what is not done counts with its estimate. */
+  totals(migration: MigrationId, kind: TaskKind): Promise<TaskTotals>
   cancel(migration: MigrationId, filter: TaskFilter): Promise<void>
   remove(migration: MigrationId, filter: TaskFilter): Promise<void>
   /** Failed tasks wait again, with their attempts forgotten. */
@@ -125,6 +127,15 @@ export interface TaskStore {
   release(claim: Claim, retryInMs: number): Promise<boolean>
 }
 
+export interface TaskTotals {
+  readonly done: number
+  readonly total: number
+  readonly rowsDone: number
+  readonly rowsTotal: number
+  readonly bytesDone: number
+  readonly bytesTotal: number
+}
+
 /** Last observations, overwritten in place: streams, shards, throttle, gates, steps' details. Not journaled. */
 export interface StatusBoard {
   put(migration: MigrationId, kind: BoardKind, name: string, body: Json): Promise<void>
@@ -133,7 +144,7 @@ export interface StatusBoard {
   clear(migration: MigrationId, kind: BoardKind): Promise<void>
 }
 
-export type BoardKind = 'stream' | 'expected' | 'shard' | 'throttle' | 'gate' | 'step'
+export type BoardKind = 'stream' | 'expected' | 'shard' | 'throttle' | 'gate' | 'step' | 'alert'
 
 export interface Posted {
   readonly kind: BoardKind

@@ -86,7 +86,11 @@ export interface Snapshots {
    * Copies one chunk to every target it belongs to; each target's rows commit together with the chunk's checkpoint and the epoch check.
    * Already copied parts are skipped. Rejects with a retryable failure when the snapshot is gone.
    */
-  copy(chunk: Chunk, snapshot: SnapshotReference, context: TaskContext): Promise<{ readonly rows: number; readonly bytes: number }>
+  copy(
+    chunk: Chunk,
+    snapshot: SnapshotReference,
+    context: TaskContext,
+  ): Promise<{ readonly rows: number; readonly bytes: number }>
   /** Chunks that are on all their targets. */
   copied(source: ShardId): Promise<ReadonlySet<string>>
 }
@@ -199,7 +203,17 @@ export interface FencePoint {
 
 /** What gates, throttle and console look at. */
 export interface Observation {
-  shardHealth(shard: ShardId): Promise<{ readonly reachable: boolean; readonly activeBackends: number; readonly sizeBytes: number; readonly walHeldBytes: number; readonly slotActive: boolean | null; readonly slotLost: boolean }>
+  shardHealth(
+    shard: ShardId,
+  ): Promise<{
+    readonly reachable: boolean
+    readonly activeBackends: number
+    readonly sizeBytes: number
+    readonly walHeldBytes: number
+    readonly slotActive: boolean | null
+    readonly slotLost: boolean /** Where the database lies; null or left out when it can't be seen. */
+    readonly diskFreeBytes?: number | null
+  }>
   currentLsn(shard: ShardId): Promise<Lsn>
   probe(shard: ShardId, sql: string): Promise<{ readonly latencyMs: number; readonly value: number | null }>
 }

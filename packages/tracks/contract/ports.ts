@@ -103,10 +103,10 @@ export interface VerificationRun {
 
 /** What else is told around a cutover: PgBouncer, webhooks, commands. Each call is bounded by the hook's own timeout. */
 export interface CutoverHooks {
-  /** `before`: the fence comes next (hold clients); `flipped`: the owner has changed; `undone`: nothing has changed after all (let clients go on). */
+  /** `before`: the fence comes next (hold clients); `after`: the owner has changed and its side is open; `undone`: nothing has changed after all (let clients go on). */
   run(
     hooks: readonly CutoverHook[],
-    moment: 'before' | 'flipped' | 'undone',
+    moment: 'before' | 'after' | 'undone',
     about: {
       readonly migration: MigrationId
       readonly units: readonly ShardId[]

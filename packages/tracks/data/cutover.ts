@@ -58,7 +58,7 @@ export async function settle(ports: StepPorts): Promise<void> {
   if (!last || last.event === 'told') return
   const note = { units: last.units, to: last.to, attempt: 0, parts: {}, reason: 'the process that drove it ended' }
   if (routing.fenced.length === 0) {
-    await tell(ports, routing, note, routing.authority[last.units[0]!] === last.to ? 'flipped' : 'undone')
+    await tell(ports, routing, note, routing.authority[last.units[0]!] === last.to ? 'after' : 'undone')
   } else if (last.event === 'flipped' || last.event === 'opening') {
     // A new epoch of our own first: from here on the databases refuse whatever our predecessor still has in flight.
     await open(ports, await ports.routing.change(routing, { ...note, event: 'opening' }), note)
@@ -160,11 +160,11 @@ async function open(ports: StepPorts, routing: Routing, note: Note): Promise<voi
       { ...note, event: 'opened', parts },
     )
   }
-  await tell(ports, opened, note, 'flipped')
+  await tell(ports, opened, note, 'after')
 }
 
 /** Tells the hooks how it ended, and journals that they know. Hooks are told again when the process dies in between. */
-async function tell(ports: StepPorts, routing: Routing, note: Note, moment: 'flipped' | 'undone'): Promise<void> {
+async function tell(ports: StepPorts, routing: Routing, note: Note, moment: 'after' | 'undone'): Promise<void> {
   const { hooks } = ports.plan.cutover
   if (hooks.length === 0) return
   const { units, to } = note

@@ -1,0 +1,89 @@
+import type { TrackPorts } from '@crossfade/tracks/contract/ports.ts'
+import { backoffMs } from './backoff.ts'
+import type { JournalEntry } from './contract.ts'
+import type { EntryBodies, EntryKind } from './entries.ts'
+import type { JournaledState } from './journaled-state.ts'
+import type { ControlStore } from './store.ts'
+
+const PAGE = 200
+const LOOK_MS = 2_000
+/** An alert that can't be delivered after so many tries is left out; the journal has it. */
+const TRIES_MAX = 6
+
+/** What a webhook is sent, as JSON. `severity` is what a person should feel about it. */
+export interface Alert {
+  readonly migration: string
+  readonly name: string
+  readonly severity: 'info' | 'warning' | 'critical'
+  readonly kind: string
+  readonly text: string
+  readonly at: string
+  readonly position: number
+}
+
+export type SendAlert = (alert: Alert) => Promise<void>
+
+/** Tells people of stage changes, failures, breached gates and mismatches: at least once each, in order. Goes on where an earlier holder of the lease stopped. */
+export function alerts(store: ControlStore, send: SendAlert) {
+  return async (ports: TrackPorts, _state: JournaledState, signal: AbortSignal): Promise<void> => {
+    const posted = await store.board.get(ports.migration, 'alert', 'sent')
+    let sent = Number(posted?.body['position'] ?? 0)
+    for (;;) {
+      signal.throwIfAborted()
+      const entries = await store.journal.after(sent, PAGE, ports.migration).catch(() => [])
+      for (const entry of entries) {
+        const alert = alertOf(entry, ports.plan.name)
+        if (alert) await deliver(ports, alert, send, signal)
+        sent = entry.position
+      }
+      if (entries.length > 0)
+        await store.board.put(ports.migration, 'alert', 'sent', { position: sent }).catch(() => undefined)
+      if (entries.length < PAGE) await ports.changed(LOOK_MS, signal)
+    }
+  }
+}
+
+/** The alert that an entry of the journal is worth; null when it is worth none. */
+export function alertOf(entry: JournalEntry, name: string): Alert | null {
+  const rule = severities[entry.kind as EntryKind] as ((body: unknown) => Alert['severity'] | null) | undefined
+  const severity = rule?.(entry.body) ?? null
+  if (severity === null) return null
+  const { migration, kind, summary: text, at, position } = entry
+  return { migration, name, severity, kind, text, at, position }
+}
+
+const severities: { readonly [Kind in EntryKind]?: (body: EntryBodies[Kind]) => Alert['severity'] | null } = {
+  'stage-entered': () => 'info',
+  aborted: () => 'info',
+  stopped: () => 'critical',
+  'gate-breached': () => 'critical',
+  throttle: (body) => (body.state === 'paused' ? 'warning' : null),
+  'verification-finished': (body) => (body.mismatches > body.repaired ? 'critical' : null),
+  routing: (body) => (body.note.event === 'undone' ? 'warning' : null),
+}
+
+async function deliver(ports: TrackPorts, alert: Alert, send: SendAlert, signal: AbortSignal): Promise<void> {
+  for (let tries = 1; tries <= TRIES_MAX; tries += 1) {
+    try {
+      return await send(alert)
+    } catch {
+      await ports.clock.sleep(backoffMs(tries), signal)
+    }
+  }
+}
+
+const SEND_TIMEOUT_MS = 5_000
+
+/** Posts alerts to a URL, with a bearer token when there is one. Rejects unless it is answered with 2xx. */
+export function webhookAlerts(url: string, token: string | null): SendAlert {
+  return async (alert) => {
+    const answer = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...(token === null ? {} : { authorization: `Bearer ${token}` }) },
+      body: JSON.stringify(alert),
+      signal: AbortSignal.timeout(SEND_TIMEOUT_MS),
+    })
+    await answer.body?.cancel()
+    if (!answer.ok) throw new Error(`the webhook answered ${answer.status}`)
+  }
+}

@@ -1,0 +1,138 @@
+import type { ShardId } from '@crossfade/model/ids.ts'
+import type { ThrottleLimits } from '@crossfade/pipeline/resolved-plan.ts'
+
+/** Where the copy begins when a latency budget is set, and the steps of the loop (bytes per second). */
+export const RATE_FIRST = 32 * 1024 * 1024
+export const RATE_LEAST = 512 * 1024
+/** Over this the loop lets go: nothing is gained by counting. */
+export const RATE_MOST = 1024 * 1024 * 1024
+const RATE_STEP = 4 * 1024 * 1024
+const RATE_CUT = 0.6
+/** Latencies are compared over this many looks, so that one slow answer changes nothing. */
+const RECENT_LOOKS = 5
+/** The baseline is a low quantile of the last looks: what the system answers in when we hardly disturb it. */
+const BASELINE_LOOKS = 300
+const BASELINE_QUANTILE = 0.2
+/** Under this a difference is noise of the clock and of the network. */
+const NOISE_MS = 0.3
+
+/** What is seen of the live system at one moment. Null: not known. */
+export interface ThrottleLook {
+  readonly latencyMs: number | null
+  /** Probes whose figure is over their own limit, one line each. */
+  readonly overLimit: readonly string[]
+  /** Probes that gave nothing, one line each. */
+  readonly silent: readonly string[]
+  readonly activeBackends: number | null
+  readonly replicaLagMs: number | null
+  readonly walHeld: { readonly shard: ShardId; readonly bytes: number } | null
+  readonly diskFreeBytes: number | null
+  readonly inWindow: boolean
+}
+
+export interface ThrottleDecision {
+  readonly state: 'open' | 'slowed' | 'paused'
+  readonly reason: string
+  readonly bytesPerSecondMax: number | null
+  readonly latencyMs: number | null
+  readonly baselineMs: number | null
+  readonly budget: number | null
+  /** The slot that holds back more write-ahead log than the plan allows: the migration must stop (D05). */
+  readonly walExceeded: { readonly shard: ShardId; readonly bytes: number } | null
+}
+
+/**
+ * The closed loop: additive increase while the live system's latency stays within the budget over its own baseline, multiplicative decrease when it does not. What pauses, pauses
+ * before the rate is looked at. Pure but for what it remembers; `decide` is called about once a second.
+ */
+export class Throttle {
+  readonly #limits: ThrottleLimits
+  readonly #latencies: number[] = []
+  #rate: number | null
+
+  constructor(limits: ThrottleLimits) {
+    this.#limits = limits
+    this.#rate = limits.latencyBudget === null ? null : RATE_FIRST
+  }
+
+  decide(look: ThrottleLook): ThrottleDecision {
+    const { latencyBudget: budget } = this.#limits
+    if (look.latencyMs !== null) {
+      this.#latencies.push(look.latencyMs)
+      if (this.#latencies.length > BASELINE_LOOKS) this.#latencies.shift()
+    }
+    const latencyMs = quantile(this.#latencies.slice(-RECENT_LOOKS), 0.5)
+    const baselineMs = quantile(this.#latencies, BASELINE_QUANTILE)
+    const seen = { latencyMs, baselineMs, budget }
+    const walExceeded = look.walHeld && look.walHeld.bytes > this.#limits.walBytesMax ? look.walHeld : null
+    const pause = this.#reasonToPause(look)
+    if (pause !== null) {
+      // After a pause the loop begins low and feels its way up again.
+      if (this.#rate !== null) this.#rate = RATE_LEAST
+      return { state: 'paused', reason: pause, bytesPerSecondMax: 0, ...seen, walExceeded }
+    }
+    if (budget === null)
+      return { state: 'open', reason: 'no latency budget is set', bytesPerSecondMax: null, ...seen, walExceeded }
+    if (latencyMs === null || baselineMs === null) {
+      return {
+        state: 'slowed',
+        reason: `latency is not known: ${look.silent[0] ?? 'no probe has answered yet'}`,
+        bytesPerSecondMax: this.#lower(1),
+        ...seen,
+        walExceeded,
+      }
+    }
+    const limit = baselineMs * (1 + budget) + NOISE_MS
+    const figures = `latency ${round(latencyMs)} ms, baseline ${round(baselineMs)} ms, budget ${round(budget * 100)} %`
+    if (latencyMs > limit)
+      return {
+        state: 'slowed',
+        reason: `slower: ${figures}`,
+        bytesPerSecondMax: this.#lower(RATE_CUT),
+        ...seen,
+        walExceeded,
+      }
+    this.#rate = Math.min(RATE_MOST, this.#rate! + RATE_STEP)
+    const open = this.#rate >= RATE_MOST
+    return {
+      state: open ? 'open' : 'slowed',
+      reason: `within the budget: ${figures}`,
+      bytesPerSecondMax: open ? null : this.#rate,
+      ...seen,
+      walExceeded,
+    }
+  }
+
+  #lower(factor: number): number {
+    this.#rate = Math.max(RATE_LEAST, this.#rate! * factor)
+    return this.#rate
+  }
+
+  #reasonToPause(look: ThrottleLook): string | null {
+    const { walBytesPause, activeBackendsMax, replicaLagMsMax, diskFreeBytesMin } = this.#limits
+    if (!look.inWindow) return 'outside of the hours that the plan allows'
+    if (look.walHeld && look.walHeld.bytes > walBytesPause) {
+      return `a slot of ${look.walHeld.shard} holds ${look.walHeld.bytes} bytes of write-ahead log, pauses over ${walBytesPause}`
+    }
+    if (diskFreeBytesMin !== null && look.diskFreeBytes !== null && look.diskFreeBytes < diskFreeBytesMin) {
+      return `${look.diskFreeBytes} bytes of disk are free, at least ${diskFreeBytesMin}`
+    }
+    if (activeBackendsMax !== null && look.activeBackends !== null && look.activeBackends > activeBackendsMax) {
+      return `${look.activeBackends} backends are active, at most ${activeBackendsMax}`
+    }
+    if (replicaLagMsMax !== null && look.replicaLagMs !== null && look.replicaLagMs > replicaLagMsMax) {
+      return `a replica lags ${Math.round(look.replicaLagMs)} ms, at most ${replicaLagMsMax} ms`
+    }
+    return look.overLimit[0] ?? null
+  }
+}
+
+function quantile(values: readonly number[], share: number): number | null {
+  if (values.length === 0) return null
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100
+}
