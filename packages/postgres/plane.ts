@@ -1,7 +1,7 @@
 import { invariant } from '@crossfade/model/failure.ts'
 import type { MigrationId, ShardId } from '@crossfade/model/ids.ts'
 import type { Side } from '@crossfade/model/stage.ts'
-import type { DataPlane, Verification } from '@crossfade/pipeline/data-plane.ts'
+import type { DataPlane } from '@crossfade/pipeline/data-plane.ts'
 import type { ResolvedPlan, ResolvedShard } from '@crossfade/pipeline/resolved-plan.ts'
 import type { ReversibleTransform } from '@crossfade/pipeline/transform.ts'
 import { streamName } from './changes/names.ts'
@@ -15,11 +15,14 @@ import { createStreams } from './sink/streams.ts'
 import { believingListener } from './sink/touch-listener.ts'
 import { createSnapshots } from './snapshot/snapshots.ts'
 import { createObservation } from './source/observation.ts'
+import { createVerification } from './verify/plane.ts'
 
 export interface PostgresPlaneOptions {
   readonly plan: ResolvedPlan
   readonly migration: MigrationId
   readonly transforms: (name: string) => ReversibleTransform
+  /** Which side answers for the data at this moment. */
+  readonly authority: () => Promise<Side>
   readonly secrets?: SecretSources
 }
 
@@ -72,6 +75,7 @@ export function openPostgresPlane(options: PostgresPlaneOptions): DataPlane {
     open: (shard) => connect({ shard: shardOf(shard), ...given, purpose: 'cutover' }),
     carrySequences: (from, to) => infrastructure.carrySequences(from, to),
   })
+  const streams = createStreams({ plan, migration, transforms, ...given, listener: () => believingListener() })
   return {
     infrastructure,
     snapshots: createSnapshots({
@@ -83,8 +87,16 @@ export function openPostgresPlane(options: PostgresPlaneOptions): DataPlane {
       openReplication: (shard, signal) =>
         openReplication({ shard: shardOf(shard), ...given, purpose: 'snapshot', signal }),
     }),
-    streams: createStreams({ plan, migration, transforms, ...given, listener: () => believingListener() }),
-    verification: null as unknown as Verification,
+    streams,
+    verification: createVerification({
+      plan,
+      migration,
+      read: (shard, work) => pool(shard).withConnection(work),
+      write: (shard, work) => pool(shard).withConnection(work),
+      authority: options.authority,
+      applied: (from) => streams.applied(from),
+      transforms,
+    }),
     cutover,
     observation: createObservation({ pool, slot }),
     async close() {

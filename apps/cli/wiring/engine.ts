@@ -1,34 +1,60 @@
-import { hostname } from 'node:os'
-import { runEngineWorker } from '@crossfade/engine/engine-worker.ts'
+import { runEngine } from '@crossfade/engine/engine.ts'
+import type { EngineOptions } from '@crossfade/engine/engine-worker.ts'
 import type { ControlStore } from '@crossfade/engine/store.ts'
-import { systemClock } from '@crossfade/model/clock.ts'
-import { invariant } from '@crossfade/model/failure.ts'
-import { newWorkerId } from '@crossfade/model/ids.ts'
-import { dataTrack } from '@crossfade/tracks/data/track.ts'
+import { fail, invariant } from '@crossfade/model/failure.ts'
+import type { MigrationId } from '@crossfade/model/ids.ts'
+import { asEpoch } from '@crossfade/model/ids.ts'
+import { otherSide, type Side } from '@crossfade/model/stage.ts'
+import { loadTransforms } from '@crossfade/plan/transform/lookup.ts'
+import { runHooks } from '@crossfade/postgres/cutover/hooks.ts'
+import { openPostgresPlane } from '@crossfade/postgres/plane.ts'
 
 export interface RunningEngine {
-  /** Resolves when every task has come to a safe point. */
+  /** Resolves when every task has come to a safe point. Idempotent. */
   stop(): Promise<void>
 }
 
+export interface EngineSettings {
+  /** Where alerts are posted as JSON; none are sent without it. */
+  readonly alertUrl?: string | undefined
+  readonly places?: EngineOptions['places'] | undefined
+}
+
+/** An alert's receiver gets this long to answer. */
+const alertTimeoutMs = 5000
+
 /** Takes work from the control database in this process, on the real databases of each migration's plan. */
-export function startEngine(store: ControlStore): RunningEngine {
+export function startEngine(store: ControlStore, settings: EngineSettings = {}): RunningEngine {
   const stop = new AbortController()
-  const running = runEngineWorker(
+  const { alertUrl, places } = settings
+  const running = runEngine(
     {
-      id: newWorkerId(hostname(), process.pid),
       store,
-      clock: systemClock,
-      track: dataTrack,
-      openDataPlane: async () => {
-        invariant(false, 'no data plane')
+      async openDataPlane({ id, plan }) {
+        const transforms = await loadTransforms(plan)
+        return openPostgresPlane({
+          plan,
+          migration: id,
+          transforms: transforms.reversible,
+          authority: () => authorityOf(store, id),
+        })
       },
-      hooks: { run: async () => {} },
-      httpGet,
-      beside: [],
-      throttle: () => async () => {},
-      places: { reconcile: 4, stream: 16, copy: 2, 'schema-work': 2, verify: 2, repair: 1, backup: 1 },
-      memoryBytes: () => process.memoryUsage.rss(),
+      hooks: {
+        async run(_hooks, moment, { migration, units, to, epoch }) {
+          const record = await store.migrations.get(migration)
+          invariant(record, `the cutover of an unknown migration ${migration}`)
+          await runHooks(moment === 'flipped' ? 'after' : moment, {
+            plan: record.plan,
+            migration,
+            from: otherSide(to),
+            to,
+            units,
+            epoch: asEpoch(epoch),
+          })
+        },
+      },
+      places,
+      sendAlert: alertUrl === undefined ? undefined : (alert) => post(alertUrl, alert),
     },
     stop.signal,
   )
@@ -40,7 +66,19 @@ export function startEngine(store: ControlStore): RunningEngine {
   }
 }
 
-async function httpGet(url: string, timeoutMs: number): Promise<{ status: number; text: string }> {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(timeoutMs), redirect: 'follow' })
-  return { status: answer.status, text: await answer.text() }
+/** While only some units have moved, the source still answers for the others, and the comparison is made from its side. */
+async function authorityOf(store: ControlStore, migration: MigrationId): Promise<Side> {
+  const routing = await store.journal.routing(migration)
+  const sides = Object.values(routing?.authority ?? {})
+  return sides.length > 0 && sides.every((side) => side === 'target') ? 'target' : 'source'
+}
+
+async function post(url: string, body: unknown): Promise<void> {
+  const answer = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(alertTimeoutMs),
+  })
+  if (!answer.ok) throw fail('CF7010', { status: answer.status })
 }
