@@ -12,6 +12,7 @@ export type PgoutputMessage =
   | { readonly tag: 'commit'; readonly commitLsn: Lsn; readonly endLsn: Lsn; readonly commitTime: bigint }
   | { readonly tag: 'origin'; readonly originLsn: Lsn; readonly name: string }
   | { readonly tag: 'relation'; readonly xid: number | null; readonly relation: Relation }
+  /** Sent before the first table that has a column of the type, unless the server was built with it. Of a domain, `oid` is its own and the name that of its base type. */
   | {
       readonly tag: 'type'
       readonly xid: number | null

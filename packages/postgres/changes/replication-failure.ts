@@ -19,13 +19,12 @@ export function replicationFailure(subject: ReplicationSubject, error: unknown):
   const reason = reasonOf(error)
   const details = { ...subject, reason }
   const code = codeOf(error)
+  // Messages come in the server's language; these names do not.
+  const routine = (error as { routine?: string }).routine ?? ''
   if (isConnectionLoss(error)) return fail('CF3011', details, error)
   switch (code) {
     case '42704':
-      if (reason.includes('publication'))
-        return fail('CF3015', { ...details, publication: quoted(reason) ?? subject.publication }, error)
-      if (reason.includes('slot')) return fail('CF3012', details, error)
-      break
+      return fail(/publication/i.test(routine) ? 'CF3015' : 'CF3012', details, error)
     case '42710':
       return fail('CF3021', details, error)
     case '42501':
@@ -35,16 +34,11 @@ export function replicationFailure(subject: ReplicationSubject, error: unknown):
     case '55006':
       return fail('CF3014', details, error)
     case '55000':
-      if (reason.includes('wal_level')) return fail('CF3017', details, error)
-      return fail('CF3013', details, error)
+      return fail(/Requirements$/.test(routine) ? 'CF3017' : 'CF3013', details, error)
     case '58P01':
       return fail('CF3013', details, error)
   }
   // Out of memory or disk, input/output errors: the server may recover.
   if (code !== undefined && /^(53|58)/.test(code)) return fail('CF3011', details, error)
   return fail('CF3022', details, error)
-}
-
-function quoted(reason: string): string | undefined {
-  return /"(.*)"/.exec(reason)?.[1]
 }

@@ -3,9 +3,11 @@ export interface ServerError extends Error {
   readonly code: string | undefined
   readonly severity: string | undefined
   readonly detail: string | undefined
+  /** The server's own function that raised it; unlike the message it is in no language. */
+  readonly routine: string | undefined
 }
 
-/** Reads the body of an ErrorResponse: letters, each followed by text that ends in a zero byte. */
+/** Reads the body of an ErrorResponse or a NoticeResponse: letters, each followed by text that ends in a zero byte. */
 export function readServerError(body: Buffer): ServerError {
   const fields = new Map<string, string>()
   let position = 0
@@ -16,5 +18,10 @@ export function readServerError(body: Buffer): ServerError {
     position = end + 1
   }
   const error = new Error(fields.get('M') ?? 'the server sent an error without a message')
-  return Object.assign(error, { code: fields.get('C'), severity: fields.get('S'), detail: fields.get('D') })
+  return Object.assign(error, {
+    code: fields.get('C'),
+    severity: fields.get('S'),
+    detail: fields.get('D'),
+    routine: fields.get('R'),
+  })
 }

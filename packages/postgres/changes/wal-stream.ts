@@ -4,7 +4,7 @@ import { type Failure, fail } from '@crossfade/model/failure.ts'
 import { asLsn, type Lsn, maxLsn, zeroLsn } from '@crossfade/model/lsn.ts'
 import { type ControlMessage, Framer, type WalBlock } from './frames.ts'
 import { type ReplicationSubject, replicationFailure } from './replication-failure.ts'
-import { readServerError } from './server-error.ts'
+import { readServerError, type ServerError } from './server-error.ts'
 
 /** Bytes that arrived and were not taken yet; above this the socket is not read, so that the server waits. */
 export const bufferedBytesMax = 16 * 1024 * 1024
@@ -214,6 +214,9 @@ export class WalStream {
       case 0x45: // ErrorResponse
         this.#end(replicationFailure(this.#options.subject, readServerError(body)))
         break
+      case 0x4e: // NoticeResponse
+        this.#onNotice(readServerError(body))
+        break
       case 0x57: // CopyBothResponse
         this.#onStarted?.()
         break
@@ -223,6 +226,13 @@ export class WalStream {
       case 0x5a: // ReadyForQuery
         this.#onStopped?.()
     }
+  }
+
+  /** From version 18 on a server goes on without a publication that is gone: with a warning, and without the changes. */
+  #onNotice(notice: ServerError): void {
+    const { shard, publication } = this.#options.subject
+    if (notice.code === '55000' && /publication/i.test(notice.routine ?? ''))
+      this.#end(fail('CF3015', { shard, publication }, notice))
   }
 
   #tick(): void {

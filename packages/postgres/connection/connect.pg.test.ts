@@ -244,7 +244,9 @@ test('an abort cuts the connection and the statement ends on the server', async 
 test('D07: a restart of the server breaks what runs with CF2016 and is ridden out by a retry', async () => {
   const pool = createPool({ ...options(), connectionsMax: 2 })
   const running = failureOf(pool.withConnection((client) => client.query('SELECT pg_sleep(60)')))
-  await pool.withConnection((client) => client.query('SELECT 1'))
+  const sleeping = "SELECT count(*) AS n FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+  while ((await pool.withConnection((client) => client.query(sleeping))).rows[0].n !== '1')
+    await new Promise((resolve) => setTimeout(resolve, 10))
   await cluster.stop('fast')
   const failure = await running
   assert.equal(failure.code, 'CF2016')

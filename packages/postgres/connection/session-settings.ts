@@ -11,6 +11,8 @@ const sessionSettings: Readonly<Record<string, string>> = {
   bytea_output: 'hex',
   xmloption: 'content',
   standard_conforming_strings: 'on',
+  // A walsender that goes on without its publication says so by a warning only.
+  client_min_messages: 'warning',
   // Limits that a role carries for its people would cut long copies and index builds short.
   statement_timeout: '0',
   lock_timeout: '0',
