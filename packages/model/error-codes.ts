@@ -726,11 +726,6 @@ export const errorDefinitions = {
     remedy: 'Start one with `crossfade apply PLAN`, or name another control database with --control.',
     retry: false,
   },
-  CF7002: {
-    sentence: 'There is no migration {migration}.',
-    remedy: '`crossfade history` lists those that exist.',
-    retry: false,
-  },
   CF7003: {
     sentence: 'Several migrations are active: {migrations}.',
     remedy: 'Name one of them: `--migration ID`.',
@@ -754,11 +749,6 @@ export const errorDefinitions = {
   CF7007: {
     sentence: 'The option {option} is not valid: {reason}.',
     remedy: '`crossfade {command} --help` shows what it takes.',
-    retry: false,
-  },
-  CF7008: {
-    sentence: 'Tables, schemas or keys could not be read from {shard}: {reason}.',
-    remedy: 'Check that the role may read the catalogs and the tables.',
     retry: false,
   },
   CF7101: {
@@ -881,7 +871,8 @@ export const errorDefinitions = {
     retry: false,
   },
   CF4102: {
-    sentence: 'Nobody can say whether rows differ: the changes of {shard} were not applied up to {lsn} within {milliseconds} ms.',
+    sentence:
+      'Nobody can say whether rows differ: the changes of {shard} were not applied up to {lsn} within {milliseconds} ms.',
     remedy: 'See `crossfade status` for the stream of that shard; verification goes on when it moves.',
     retry: true,
   },
@@ -1052,10 +1043,10 @@ export const errorDefinitions = {
     remedy: 'Remove it, or set TMPDIR to a directory of your own.',
     retry: false,
   },
-  CF7009: {
-    sentence: 'The server cannot listen on {host}:{port}: {reason}.',
-    remedy: 'Stop what uses that port, or choose another with --port.',
-    retry: false,
+  CF7010: {
+    sentence: 'The receiver of alerts answered {status}.',
+    remedy: 'Check the URL given with --alerts; the alert is sent again by itself.',
+    retry: true,
   },
   CF9001: {
     sentence: 'Crossfade contradicted itself: {reason}.',

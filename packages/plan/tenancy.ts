@@ -15,7 +15,7 @@ const usualNames = [
   'shop_id',
   'store_id',
 ]
-/** A name must be in so many tables before it is taken for the shard key. */
+/** So many tables must have a name, or refer by it to the same table, before it is taken for the shard key; with a usual name one reference will do. */
 const tablesMin = 2
 
 /**
@@ -38,10 +38,9 @@ export function detectShardKey(tables: readonly CatalogTable[]): string | null {
   }
   let best: { name: string; score: number } | null = null
   for (const [name, { tables: count, parents }] of candidates) {
-    if (count < tablesMin) continue
     const usual = usualNames.indexOf(name)
     const references = Math.max(0, ...parents.values())
-    if (usual < 0 && references < tablesMin) continue
+    if (usual < 0 ? references < tablesMin : Math.max(count, 2 * references) < tablesMin) continue
     // A usual name outweighs any count of foreign keys; among equals the one in more tables wins.
     const score = (usual < 0 ? 0 : 1000 - usual) + count + references
     if (!best || score > best.score) best = { name, score }

@@ -43,7 +43,7 @@ export function startEngine(store: ControlStore, settings: EngineSettings = {}):
         async run(_hooks, moment, { migration, units, to, epoch }) {
           const record = await store.migrations.get(migration)
           invariant(record, `the cutover of an unknown migration ${migration}`)
-          await runHooks(moment === 'flipped' ? 'after' : moment, {
+          await runHooks(moment, {
             plan: record.plan,
             migration,
             from: otherSide(to),

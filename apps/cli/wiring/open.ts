@@ -4,7 +4,7 @@ import { createMigrationService } from '@crossfade/engine/service.ts'
 import { systemClock } from '@crossfade/model/clock.ts'
 import { dataTrack } from '@crossfade/tracks/data/track.ts'
 import { openControl } from './control.ts'
-import { type RunningEngine, startEngine } from './engine.ts'
+import { type EngineSettings, type RunningEngine, startEngine } from './engine.ts'
 import type { ServeOptions, Serving } from './serve.ts'
 
 export interface OpenOptions {
@@ -17,7 +17,7 @@ export interface OpenOptions {
 export interface OpenCrossfade {
   readonly service: MigrationService
   /** Takes work in this process from now on, until `close`. Idempotent. */
-  work(): Promise<void>
+  work(settings?: EngineSettings): Promise<void>
   /** Serves the REST API and the console until `close` of it, or of this. */
   serve(options: ServeOptions): Promise<Serving>
   /** Ends what this process does, orderly: tasks come to a safe point, leases are given back. Idempotent. */
@@ -37,8 +37,8 @@ export async function openCrossfade(options: OpenOptions): Promise<OpenCrossfade
   let closed: Promise<void> | null = null
   return {
     service,
-    async work() {
-      engine ??= startEngine(store)
+    async work(settings) {
+      engine ??= startEngine(store, settings)
     },
     async serve(serveOptions) {
       // Only those who serve pay for loading the server.
