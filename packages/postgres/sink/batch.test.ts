@@ -225,3 +225,8 @@ test('rows without identity are counted: the net effect is the difference of the
     { numRuns: 1_000 },
   )
 })
+
+test('what a deleted row was in between does not say where it was before', () => {
+  const effect = net(updated(relation, tuple('1', 'moved', 'B')), deleted(relation, tuple('1', null, null)))
+  assert.equal(effect.keyed.get(keyedLayout)!.rows.get('1')!.identityWhole, false)
+})

@@ -1,6 +1,4 @@
 import type { ResolvedShard } from '@crossfade/pipeline/resolved-plan.ts'
-import { keyExpressionSql } from '@crossfade/routing/table-key.ts'
-import type { TableRoute } from '@crossfade/routing/table-route.ts'
 import type { Client } from 'pg'
 import type { Tuple } from '../changes/message.ts'
 import { cutOff } from '../connection/connect.ts'
@@ -8,6 +6,7 @@ import { quoteIdentifier, quoteLiteral, quoteTable } from '../connection/quote.t
 import type { DirectedTable } from './direction.ts'
 import type { Layout } from './layout.ts'
 import { Pipeline } from './pipeline.ts'
+import type { ParentRoute } from './route-rows.ts'
 
 /** How long a change that was streamed may stay invisible to others (its writer may be waiting for a standby) before it is looked at again. */
 const visibleWaitMs = 5
@@ -40,10 +39,10 @@ export class OriginReader {
     return this.#readOnce(layout, identities)
   }
 
-  /** Shard keys by the value that children refer to. */
-  async parents(table: DirectedTable, values: readonly string[]): Promise<(string | null)[][]> {
+  /** Links of parents by the value that children refer to; see `RouteLookup`. */
+  async links(route: ParentRoute, values: readonly string[]): Promise<(string | null)[][]> {
     const { pipeline } = await this.#open()
-    const step = pipeline.execute(parentSql(table.fromRoute), [arrayLiteral(values)])
+    const step = pipeline.execute(linkSql(route), [arrayLiteral(values)])
     return (await pipeline.run())[step]!.rows
   }
 
@@ -123,11 +122,12 @@ export class OriginReader {
 const runningSql = `SELECT 1 FROM pg_catalog.pg_snapshot_xip(pg_catalog.pg_current_snapshot()) AS running
 WHERE running::text::numeric % 4294967296 = $1::numeric`
 
-/** Values and shard keys of the parents that rows with this route refer to; `$1` is an array of values. */
-export function parentSql(route: TableRoute): string {
-  if (route.kind !== 'parent') throw new RangeError('only children have parents')
+/** Values and links of the parents that rows with this route refer to; `$1` is an array of values. */
+export function linkSql(route: ParentRoute): string {
   const column = `p.${quoteIdentifier(route.parentColumn)}`
-  return `SELECT ${column}::text, ${keyExpressionSql(route.then, 'p')} FROM ${quoteTable(route.parent)} AS p WHERE ${column} = ANY ($1)`
+  const { then } = route
+  const link = then.kind === 'column' || then.kind === 'parent' ? `p.${quoteIdentifier(then.column)}::text` : `''`
+  return `SELECT ${column}::text, ${link} FROM ${quoteTable(route.parent)} AS p WHERE ${column} = ANY ($1)`
 }
 
 /** An array as PostgreSQL reads it. */

@@ -1,21 +1,24 @@
 import type { NetRow } from './batch.ts'
-import type { DirectedTable } from './direction.ts'
 import type { Layout } from './layout.ts'
-import { arrayLiteral, type OriginReader, parentSql } from './origin-reader.ts'
-import type { RouteLookup } from './route-rows.ts'
+import { arrayLiteral, linkSql, type OriginReader } from './origin-reader.ts'
+import type { ParentRoute, RouteLookup } from './route-rows.ts'
 import type { TargetSession } from './target-session.ts'
 
 /** Looks parents up where they were applied to, and those that are not there at the followed shard. */
 export function routeLookup(sessions: readonly TargetSession[], origin: OriginReader): RouteLookup {
   return {
-    async parents(table: DirectedTable, values: readonly string[]): Promise<ReadonlyMap<string, string | null>> {
+    async links(
+      from: ParentRoute,
+      to: ParentRoute,
+      values: readonly string[],
+    ): Promise<ReadonlyMap<string, string | null>> {
       const found = new Map<string, string | null>()
-      const sql = parentSql(table.toRoute)
+      const sql = linkSql(to)
       // A parent that is ahead of the stream on one shard and not gone from another yet is found on both: either is right, since what hangs on it moves too.
       const answers = await Promise.all(sessions.map((session) => session.select(sql, [arrayLiteral(values)])))
-      for (const [value, key] of answers.flat()) found.set(value!, key!)
+      for (const [value, link] of answers.flat()) found.set(value!, link!)
       const rest = values.filter((value) => !found.has(value))
-      if (rest.length > 0) for (const [value, key] of await origin.parents(table, rest)) found.set(value!, key!)
+      if (rest.length > 0) for (const [value, link] of await origin.links(from, rest)) found.set(value!, link!)
       return found
     },
     async present(layout: Layout, rows: readonly NetRow[]): Promise<ReadonlySet<NetRow>> {

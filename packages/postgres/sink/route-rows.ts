@@ -2,6 +2,7 @@ import { fail, reasonOf } from '@crossfade/model/failure.ts'
 import type { ShardId } from '@crossfade/model/ids.ts'
 import { tableKey } from '@crossfade/model/table-name.ts'
 import { type Router, routerOf } from '@crossfade/routing/route.ts'
+import type { TableRoute } from '@crossfade/routing/table-route.ts'
 import { kindOf, type NetEffect, type NetRow } from './batch.ts'
 import type { DirectedTable, Direction } from './direction.ts'
 import { type Layout, textOf } from './layout.ts'
@@ -48,10 +49,15 @@ export interface RoutedBatch {
   readonly moved: readonly MovedParent[]
 }
 
+export type ParentRoute = Extract<TableRoute, { kind: 'parent' }>
+
 /** What routing asks of the databases. */
 export interface RouteLookup {
-  /** Shard keys of the parents that children of `table` refer to by these values; those not found anywhere are left out. */
-  parents(table: DirectedTable, values: readonly string[]): Promise<ReadonlyMap<string, string | null>>
+  /**
+   * For each of these values the parent's link: by what it refers to its own parent, or its key. Those found nowhere are left out.
+   * `from` and `to` are the same route in the names of the followed and of the applied side.
+   */
+  links(from: ParentRoute, to: ParentRoute, values: readonly string[]): Promise<ReadonlyMap<string, string | null>>
   /** Which of these rows are at the followed shard now. */
   present(layout: Layout, rows: readonly NetRow[]): Promise<ReadonlySet<NetRow>>
 }
@@ -195,26 +201,45 @@ export class RowRouter {
     return layout.routeInKey || row.identityWhole
   }
 
-  /** Looks the parents up that are not remembered, all at once. */
+  /** Shard keys by the values in which these rows refer to their parents; those whose parent is nowhere are left out. */
   async #keysOf(layout: Layout, tuples: readonly CountedTuple[]): Promise<Keys> {
     const route = layout.table.fromRoute
     if (this.#only !== null || route.kind !== 'parent') return noKeys
-    const keys = new Map<string, string | null>()
-    const unknown = new Set<string>()
+    const values = new Set<string>()
     for (const tuple of tuples) {
       const value = textOf(layout, tuple, layout.routeCell)
-      if (value === null || keys.has(value)) continue
-      const key = this.#cache.get(route.parent, route.parentColumn, value)
-      if (key === undefined) unknown.add(value)
-      else keys.set(value, key)
+      if (value !== null) values.add(value)
     }
-    if (unknown.size > 0) {
-      for (const [value, key] of await this.#lookup.parents(layout.table, [...unknown])) {
-        keys.set(value, key)
-        this.#cache.set(route.parent, route.parentColumn, value, key)
+    return this.#follow(route, layout.table.toRoute, values)
+  }
+
+  /**
+   * Goes from parents to their parents up to the key. What is remembered of each is its link alone: the value it refers to its own parent by, or its key.
+   * So when one in the middle moves, all below it are right at once.
+   */
+  async #follow(from: TableRoute, to: TableRoute, values: ReadonlySet<string>): Promise<Keys> {
+    if (from.kind !== 'parent' || to.kind !== 'parent') return new Map([...values].map((value) => [value, value]))
+    const links = new Map<string, string | null>()
+    const unknown: string[] = []
+    for (const value of values) {
+      const link = this.#cache.get(from.parent, from.parentColumn, value)
+      if (link === undefined) unknown.push(value)
+      else links.set(value, link)
+    }
+    if (unknown.length > 0) {
+      for (const [value, link] of await this.#lookup.links(from, to, unknown)) {
+        links.set(value, link)
+        this.#cache.set(from.parent, from.parentColumn, value, link)
       }
     }
-    return keys
+    const next = new Set([...links.values()].filter((link) => link !== null))
+    const keys = await this.#follow(from.then, to.then, next)
+    const found = new Map<string, string | null>()
+    for (const [value, link] of links) {
+      const key = link === null ? null : keys.get(link)
+      if (key !== undefined) found.set(value, key)
+    }
+    return found
   }
 
   #placeOf(layout: Layout, tuple: CountedTuple, keys: Keys): ShardId | null | undefined {
@@ -311,23 +336,24 @@ export class RowRouter {
   #remember(routed: Routed, layout: Layout, row: NetRow, place: ShardId | null): void {
     if (place === null || this.referredColumns(layout.table).size === 0) return
     const { table } = layout
-    const key = this.#keyText(layout, row.after!)
-    if (key === undefined) return
+    const link = layout.routeCell < 0 ? null : textOf(layout, row.after!, layout.routeCell)
     for (const { from: column, to, value } of this.#referredValues(layout, row.after!)) {
       const before = this.#cache.get(table.from, column, value)
-      this.#cache.set(table.from, column, value, key)
-      if (before === undefined || before === null) continue
-      const from = this.#route(before)
-      if (from !== place) routed.moved.push({ table, column: to, value, from, to: place })
+      this.#cache.set(table.from, column, value, link)
+      if (before === undefined || before === null || before === link) continue
+      const from = this.#shardBehind(table.fromRoute, before)
+      if (from !== null && from !== place) routed.moved.push({ table, column: to, value, from, to: place })
     }
   }
 
-  #keyText(layout: Layout, tuple: CountedTuple): string | null | undefined {
-    const route = layout.table.fromRoute
-    if (route.kind === 'column') return textOf(layout, tuple, layout.routeCell)
-    if (route.kind !== 'parent') return undefined
-    const value = textOf(layout, tuple, layout.routeCell)
-    return value === null ? undefined : this.#cache.get(route.parent, route.parentColumn, value)
+  /** The shard that a link leads to, as far as that is remembered. */
+  #shardBehind(route: TableRoute, link: string): ShardId | null {
+    let key: string | null | undefined = link
+    for (let at = route; at.kind === 'parent'; at = at.then) {
+      key = this.#cache.get(at.parent, at.parentColumn, key)
+      if (key === undefined || key === null) return null
+    }
+    return this.#route(key)
   }
 
   /**

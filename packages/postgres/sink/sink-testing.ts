@@ -10,6 +10,8 @@ import { tableKey } from '@crossfade/model/table-name.ts'
 import type { StreamStatus, Streams } from '@crossfade/pipeline/data-plane.ts'
 import type { ChangeLimits, PlanDigest, ResolvedPlan, ResolvedTable } from '@crossfade/pipeline/resolved-plan.ts'
 import type { ReversibleTransform } from '@crossfade/pipeline/transform.ts'
+import { routeSql } from '@crossfade/routing/route-sql.ts'
+import { keyExpressionSql } from '@crossfade/routing/table-key.ts'
 import type { Topology } from '@crossfade/routing/topology.ts'
 import pg from 'pg'
 import { streamName } from '../changes/names.ts'
@@ -119,6 +121,21 @@ export class SinkBench {
       )
       const target = await rowsOf(this.targets, quoteTable(table.target), columns, table.route.kind === 'reference')
       assert.deepEqual(target, source, tableKey(table.source))
+      await this.#assertPlaced(table)
+    }
+  }
+
+  /** Every row lies on the shard that its key belongs to. */
+  async #assertPlaced(table: ResolvedTable): Promise<void> {
+    if (table.route.kind === 'reference' || table.route.kind === 'whole') return
+    const key = keyExpressionSql(table.route, 't')
+    for (const shard of this.plan.target.shards) {
+      const { rows } = await this.clients
+        .get(shard.id)!
+        .query(
+          `SELECT t.*::text FROM ${quoteTable(table.target)} AS t WHERE ${routeSql(this.plan.target.topology, key)} IS DISTINCT FROM '${shard.id}'`,
+        )
+      assert.deepEqual(rows, [], `rows of ${tableKey(table.source)} that do not belong on ${shard.id}`)
     }
   }
 
