@@ -21,6 +21,7 @@ export type ColumnName = (
  * handed out and not yet seen, and what is cached in sessions, is not handed out again. Sequences of columns meet by their column, others by name.
  * Values only go forward in the sequence's own direction, so it may be called again at any time. A sequence that cycles starts over when it
  * reaches its end, as it would on its own.
+ * Where `to` has several shards, each gets values of its own (see `interleave`), so that rows of two of them can meet on one shard of `from` again.
  * Rejects with CF2216 when a sequence that does not cycle cannot hold what was handed out; others may have been set then.
  */
 export async function carrySequenceValues(
@@ -39,8 +40,14 @@ export async function carrySequenceValues(
       if (further) wanted.set(key, state.value)
     }
   }
+  const standing = await Promise.all(to.map((shard) => shard.withConnection(readSequenceStates)))
+  const classes = interleave(standing, wanted, BigInt(margin))
   await Promise.all(
-    to.map((shard) => shard.withConnection((client) => setSequences(client, shard.id, wanted, BigInt(margin)))),
+    to.map((shard, ordinal) =>
+      shard.withConnection((client) =>
+        setSequences(client, shard.id, standing[ordinal]!, wanted, BigInt(margin), classes[ordinal]!),
+      ),
+    ),
   )
 }
 
@@ -99,22 +106,80 @@ export async function readSequenceStates(client: ClientBase): Promise<SequenceSt
 async function setSequences(
   client: ClientBase,
   shard: ShardId,
+  states: readonly SequenceState[],
   wanted: ReadonlyMap<string, bigint>,
   margin: bigint,
+  classes: ReadonlyMap<string, SequenceClass>,
 ): Promise<void> {
   const settings: { readonly name: string; readonly value: string }[] = []
-  for (const state of await readSequenceStates(client)) {
-    const byColumn = state.owner ? wanted.get(columnKey(state.owner)) : undefined
-    const goal = byColumn ?? wanted.get(`sequence ${tableKey(state.name)}`)
+  const strides: string[] = []
+  for (const state of states) {
+    const goal = goalOf(state, wanted)
     if (goal === undefined) continue
-    const value = nextPosition(state, goal, margin, shard)
+    const own = classes.get(tableKey(state.name))
+    const value = own ? own.value : nextPosition(state, goal, margin, shard)
+    if (own && own.increment !== state.increment) {
+      strides.push(`ALTER SEQUENCE ${quoteTable(state.name)} INCREMENT BY ${own.increment}`)
+    }
     if (value !== null) settings.push({ name: quoteTable(state.name), value: String(value) })
   }
+  if (strides.length > 0) await client.query(strides.join(';'))
   if (settings.length === 0) return
   // One statement for all of them: this runs while writes are held.
   await client.query(
     `SELECT setval(s.name::regclass, s.value) FROM json_to_recordset($1::json) AS s(name text, value bigint)`,
     [JSON.stringify(settings)],
+  )
+}
+
+function goalOf(state: SequenceState, wanted: ReadonlyMap<string, bigint>): bigint | undefined {
+  const byColumn = state.owner ? wanted.get(columnKey(state.owner)) : undefined
+  return byColumn ?? wanted.get(`sequence ${tableKey(state.name)}`)
+}
+
+interface SequenceClass {
+  readonly value: bigint
+  readonly increment: bigint
+}
+
+/**
+ * Shards of one side must not hand out the same value: on the way back their rows may meet in one table. Each sequence that several shards have is
+ * given steps of at least as many as there are shards, and every shard another remainder. Shards whose sequences are interleaved already (as sharded
+ * systems often do it themselves) keep their steps and remainders. Sequences that cycle, or that would not fit, are left to their own values.
+ * Gives, for each shard, the last value and the step of each sequence.
+ */
+function interleave(
+  shards: readonly (readonly SequenceState[])[],
+  wanted: ReadonlyMap<string, bigint>,
+  margin: bigint,
+): readonly ReadonlyMap<string, SequenceClass>[] {
+  const classes = shards.map(() => new Map<string, SequenceClass>())
+  if (shards.length === 1) return classes
+  const count = BigInt(shards.length)
+  for (const first of shards[0]!) {
+    const key = tableKey(first.name)
+    const states = shards.map((states) => states.find((state) => tableKey(state.name) === key))
+    const goals = states.map((state) => state && goalOf(state, wanted))
+    if (states.some((state) => !state || state.cycle || state.increment <= 0n) || goals.includes(undefined)) continue
+    const present = states as SequenceState[]
+    const used = present.reduce((most, state) => (state.used && state.value > most ? state.value : most), goals[0]!)
+    const apart = areApart(present)
+    const step = apart ? present[0]!.increment : present[0]!.increment * count
+    const base = ((used + margin) / step + 1n) * step
+    for (const [ordinal, state] of present.entries()) {
+      const value = base + (apart ? state.value % step : BigInt(ordinal))
+      if (value <= state.maximum) classes[ordinal]!.set(key, { value, increment: step })
+    }
+  }
+  return classes
+}
+
+/** Whether all shards take equal steps and start from different remainders. */
+function areApart(states: readonly SequenceState[]): boolean {
+  const step = states[0]!.increment
+  return (
+    states.every((state) => state.increment === step) &&
+    new Set(states.map((state) => state.value % step)).size === states.length
   )
 }
 

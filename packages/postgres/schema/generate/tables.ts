@@ -40,6 +40,7 @@ export function createTable(table: Table, context: TableContext, defer: boolean)
   const elements = [
     ...columns.map((column) => columnDefinition(table, column, context, defer)),
     ...checks.filter((check) => check.valid).map(constraintClause),
+    ...inheritedNotNulls(table, columns, context),
   ]
   const withOptions = table.options.filter((option) => table.kind !== 'partitioned' || !option.startsWith('toast.'))
   const tablespace = table.tablespace && context.targetTablespaces.has(table.tablespace) ? table.tablespace : null
@@ -129,6 +130,20 @@ function notNullClause(table: Table, column: Column, context: TableContext): str
   return `${ordinary ? '' : `CONSTRAINT ${quoteIdentifier(constraint.name)} `}NOT NULL${constraint.noInherit ? ' NO INHERIT' : ''}`
 }
 
+/** Since 18: not-null constraints of the table's own on columns that come from a parent. */
+function inheritedNotNulls(table: Table, defined: readonly Column[], context: TableContext): string[] {
+  if (context.targetVersion < 180_000) return []
+  return table.constraints
+    .filter(
+      (each) =>
+        each.kind === 'notNull' &&
+        each.local &&
+        each.valid &&
+        !defined.some((column) => column.name === each.columns[0]),
+    )
+    .map(constraintClause)
+}
+
 /** What a column has beyond its definition; for inherited columns also what differs from the parent. */
 function alterColumn(table: Table, column: Column, context: TableContext, defined: boolean): string[] {
   const alter = (what: string) =>
@@ -137,10 +152,13 @@ function alterColumn(table: Table, column: Column, context: TableContext, define
   if (!defined) {
     const parents = table.inherits.flatMap((parent) => context.tables.get(tableKey(parent))?.columns ?? [])
     const inherited = parents.find((each) => each.name === column.name)
+    const isNamed =
+      context.targetVersion >= 180_000 &&
+      table.constraints.some((each) => each.kind === 'notNull' && each.local && each.columns[0] === column.name)
     if (column.default !== (inherited?.default ?? null) && !column.generated) {
       statements.push(alter(column.default === null ? 'DROP DEFAULT' : `SET DEFAULT ${column.default}`))
     }
-    if (column.notNull && !inherited?.notNull) statements.push(alter('SET NOT NULL'))
+    if (column.notNull && !inherited?.notNull && !isNamed) statements.push(alter('SET NOT NULL'))
     if (column.compression !== (inherited?.compression ?? null)) {
       statements.push(alter(`SET COMPRESSION ${column.compression ?? 'default'}`))
     }

@@ -69,7 +69,7 @@ export async function readOthers(reader: CatalogReader): Promise<OtherObject[]> 
   const catalogs = OTHER_CATALOGS.map(
     (catalog) =>
       `SELECT ${address(catalog, 'o.oid')} AS address, '${catalog}'::regclass AS class, o.oid FROM ${catalog} o
-       WHERE o.oid >= 16384 AND ${notOfExtension(catalog, 'o.oid')}`,
+       WHERE o.oid >= 16384 AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = '${catalog}'::regclass AND d.objid = o.oid AND d.deptype IN ('e', 'i'))`,
   )
   return reader.rows<OtherObject>(`
     SELECT other.address, i.type AS kind, i.identity FROM (${catalogs.join(' UNION ALL ')}) AS other
