@@ -54,7 +54,9 @@ export async function runTour(options: TourOptions): Promise<TourEnd> {
   say(`Filled the source with ${scene.rows.toLocaleString('en')} rows of ${scene.tenants.length} tenants in 16 tables.`)
   const crossfade = await openCrossfade({ directory: scene.directory })
   const server = await crossfade.serve({ port: options.port })
+  let traffic: TrafficProcess | null = null
   const close = async () => {
+    await traffic?.stop().catch(() => undefined)
     await server.close()
     await crossfade.close()
     await scene.strike()
@@ -64,7 +66,7 @@ export async function runTour(options: TourOptions): Promise<TourEnd> {
     await crossfade.work()
     const id = await service.create(await resolvePlanFile(tourPlanPath), asker)
     say(`Console: ${server.url}/migrations/${id}`)
-    const traffic = await startTraffic(scene, server.url, id, options)
+    traffic = await startTraffic(scene, server.url, id, options)
     say(
       `A client program writes ${options.writesPerSecond} times a second and keeps a ledger of what was acknowledged.`,
     )

@@ -20,6 +20,8 @@ const sessionSettings: Readonly<Record<string, string>> = {
   idle_session_timeout: '0',
   // A pooled connection must begin as everybody expects.
   default_transaction_isolation: 'read\\ committed',
+  // An archived source refuses the writes of everybody else; ours are left to take our objects out of it.
+  default_transaction_read_only: 'off',
   // Policies would hide rows from the copy without a word; this makes the server refuse instead.
   row_security: 'off',
   // A server whose client's machine vanished gives up within half a minute.
