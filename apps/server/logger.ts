@@ -17,7 +17,7 @@ export function redact(text: string): string {
   return secrets.reduce((rest, [pattern, replacement]) => rest.replace(pattern, replacement), text)
 }
 
-/** The structured log: one JSON object for each line. Secrets are taken out of the whole line, also where they hide in a message or a stack. */
+/** The structured log, on standard error: one JSON object for each line. Secrets are taken out of the whole line, also where they hide in a message or a stack. */
 export function createLogger(level: LogLevel = 'info', destination?: DestinationStream): Logger {
   return pino(
     {
@@ -32,7 +32,7 @@ export function createLogger(level: LogLevel = 'info', destination?: Destination
       hooks: { streamWrite: redact },
     },
     // Written at once: a line that is still in a buffer when the process is killed is the one that was needed.
-    destination ?? pino.destination({ dest: 1, sync: true }),
+    destination ?? pino.destination({ dest: 2, sync: true }),
   )
 }
 

@@ -14,7 +14,7 @@ export interface Metrics {
  */
 export function createMetrics(service: MigrationService): Metrics {
   const registry = new Registry()
-  collectDefaultMetrics({ register: registry, prefix: 'crossfade_process_' })
+  collectDefaultMetrics({ register: registry, prefix: 'crossfade_' })
   const requests = new Histogram({
     name: 'crossfade_http_request_duration_seconds',
     help: 'Time to answer a request of the API.',

@@ -8,11 +8,13 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   CF6002: 409,
   CF6003: 503,
   CF6004: 409,
+  CF6010: 404,
   CF7201: 401,
   CF7202: 403,
   CF7203: 403,
   CF7205: 400,
   CF7206: 404,
+  CF7213: 503,
 }
 
 /** What the caller is told. Causes and stacks stay in the server's log. */
@@ -21,12 +23,9 @@ export function problemOf(error: unknown): Problem {
     return { code: error.code, message: error.message, remedy: error.remedy, retry: error.retry }
   }
   const { validation, statusCode, message } = error as { validation?: unknown; statusCode?: number; message: string }
-  if (validation) {
+  if (validation || (statusCode !== undefined && statusCode < 500)) {
     const wrong = new Failure('CF7205', { reason: message })
     return { code: wrong.code, message: wrong.message, remedy: wrong.remedy, retry: false }
-  }
-  if (statusCode !== undefined && statusCode < 500) {
-    return { code: 'HTTP', message, remedy: 'See the OpenAPI description at /api/v1/openapi.json.', retry: false }
   }
   const ours = new Failure('CF9001', { reason: 'a request failed in a way that has no code' })
   return { code: ours.code, message: ours.message, remedy: ours.remedy, retry: false }

@@ -8,13 +8,14 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
+  type FastifyReply,
   type FastifyRequest,
   LogController,
   type RawServerDefault,
 } from 'fastify'
 import { type Access, authenticate, type Caller, type Role, requireRole } from './authentication.ts'
-import { ProblemSchema } from './contract/vocabulary.ts'
 import { createMetrics } from './metrics.ts'
+import { describeAccess, describeComponents } from './openapi/describe.ts'
 import type { Planning } from './planning.ts'
 import { problemOf, statusOf } from './problems.ts'
 import { commandRoutes } from './routes/commands.ts'
@@ -63,6 +64,17 @@ export interface Tls {
   readonly key: string
 }
 
+const apiTags = [
+  { name: 'migrations', description: 'What there is and how far it is.' },
+  { name: 'commands', description: 'What moves a migration; journaled with the name of the caller.' },
+  { name: 'evidence', description: 'What shows that all is well, or that it is not.' },
+  { name: 'events', description: 'What happens, as it happens.' },
+  { name: 'routing', description: 'Who answers for which keys.' },
+  { name: 'plans', description: 'Looking at plans; changes nothing.' },
+  { name: 'workers', description: 'Processes that take work.' },
+  { name: 'health', description: 'For load balancers and monitoring.' },
+] as const
+
 /** A request's body, at most: a resolved plan of some thousand tables fits. */
 const bodyBytesMax = 8 * 1024 * 1024
 /** Requests are answered or refused within this. Live events and routing waits keep to limits of their own. */
@@ -80,13 +92,16 @@ export async function createServer(options: ServerOptions): Promise<Api> {
     requestTimeout: requestMsMax,
     logController: new LogController({ disableRequestLogging: true }),
     ajv: { customOptions: { coerceTypes: 'array', removeAdditional: false } },
+    frameworkErrors: (error, _request, reply) => {
+      const untyped = reply as unknown as FastifyReply
+      untyped.status(statusOf(error)).send(problemOf(error))
+    },
     // Requests under way are answered; those that wait for something (live events, routing) are ended by `closing`.
     forceCloseConnections: 'idle',
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as Api
   const closing = new AbortController()
   app.addHook('preClose', async () => closing.abort(new Error('the server is stopping')))
 
-  app.addSchema(ProblemSchema)
   await app.register(fastifySwagger, {
     openapi: {
       openapi: '3.1.0',
@@ -98,7 +113,11 @@ export async function createServer(options: ServerOptions): Promise<Api> {
       },
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
       security: [{ bearer: [] }],
+      tags: [...apiTags],
     },
+    transform: describeAccess as never,
+    transformObject: (document) =>
+      describeComponents(('openapiObject' in document ? document.openapiObject : {}) as never) as never,
   })
 
   app.setErrorHandler((error, request, reply) => {
@@ -135,7 +154,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
       migrationRoutes(scope, options.service, closing.signal)
       commandRoutes(scope, options.service, options.planning)
       evidenceRoutes(scope, options.service)
-      planRoutes(scope, options.planning)
+      planRoutes(scope, options.service, options.planning)
       eventRoutes(scope, options.service, {
         closing: closing.signal,
         mayGoOn: (request) => isWelcome(request, options.access),

@@ -6,12 +6,15 @@ import { StageSchema } from '../contract/vocabulary.ts'
 import type { Planning } from '../planning.ts'
 import type { Api } from '../server.ts'
 import { MigrationParams, problems } from './migrations.ts'
+import { PlanText } from './plans.ts'
 
-const Accepted = Type.Object(
-  { id: MigrationIdSchema },
-  { description: 'Taken down in the journal; live events and `getMigration` tell what becomes of it.' },
-)
+const Accepted = Type.Object({ id: MigrationIdSchema }, { title: 'Accepted' })
 const ToStage = Type.Object({ to: Type.Optional(StageSchema) })
+const Once = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({ maxLength: 200, description: 'Requests of one caller with the same key take effect once.' }),
+  ),
+})
 
 /** Everything that moves a migration. A request with an `Idempotency-Key` header takes effect once, however often it is sent. */
 export function commandRoutes(api: Api, service: MigrationService, planning: Planning): void {
@@ -23,8 +26,9 @@ export function commandRoutes(api: Api, service: MigrationService, planning: Pla
         operationId: 'applyPlan',
         tags: ['commands'],
         summary: 'Start the migration of a plan document, or resume it',
+        headers: Once,
         body: Type.Object({
-          plan: Type.String({ description: 'The plan as YAML or JSON.' }),
+          plan: PlanText,
           to: Type.Optional(StageSchema),
         }),
         response: { 202: Accepted, ...problems },
@@ -51,6 +55,7 @@ export function commandRoutes(api: Api, service: MigrationService, planning: Pla
           tags: ['commands'],
           summary,
           params: MigrationParams,
+          headers: Once,
           body: Type.Union([ToStage, Type.Null()]),
           response: { 202: Accepted, ...problems },
         },
@@ -78,6 +83,7 @@ export function commandRoutes(api: Api, service: MigrationService, planning: Pla
           tags: ['commands'],
           summary,
           params: MigrationParams,
+          headers: Once,
           response: { 202: Accepted, ...problems },
         },
       },
@@ -97,6 +103,7 @@ export function commandRoutes(api: Api, service: MigrationService, planning: Pla
         tags: ['commands'],
         summary: 'Verify everything now; with `repair`, make what differs equal and verify it again',
         params: MigrationParams,
+        headers: Once,
         body: Type.Union([Type.Object({ repair: Type.Optional(Type.Boolean()) }), Type.Null()]),
         response: { 202: Type.Object({ id: MigrationIdSchema, report: Type.String() }), ...problems },
       },
@@ -117,6 +124,7 @@ export function commandRoutes(api: Api, service: MigrationService, planning: Pla
         operationId: 'approveGate',
         tags: ['commands'],
         summary: 'Let a manual gate pass, or not any more',
+        headers: Once,
         params: Type.Object({ id: MigrationIdSchema, gate: Type.String({ maxLength: 200 }) }),
         body: Type.Object({ approved: Type.Boolean() }),
         response: { 202: Accepted, ...problems },

@@ -2,6 +2,7 @@ import type { MigrationService } from '@crossfade/engine/contract.ts'
 import { Type } from 'typebox'
 import type { Metrics } from '../metrics.ts'
 import type { Api } from '../server.ts'
+import { problems } from './migrations.ts'
 
 /** For load balancers, Kubernetes and Prometheus; outside `/api` and open, since they show no data of the migrations' databases. */
 export function healthRoutes(app: Api, service: MigrationService, metrics: Metrics): void {
@@ -34,6 +35,7 @@ export function healthRoutes(app: Api, service: MigrationService, metrics: Metri
             migrations: Type.Number(),
             controlLatencyMs: Type.Number(),
           }),
+          ...problems,
         },
       },
     },
@@ -43,7 +45,17 @@ export function healthRoutes(app: Api, service: MigrationService, metrics: Metri
     '/metrics',
     {
       config: open,
-      schema: { operationId: 'metrics', tags: ['health'], summary: 'Prometheus metrics', produces: ['text/plain'] },
+      schema: {
+        operationId: 'metrics',
+        tags: ['health'],
+        summary: 'Prometheus metrics',
+        response: {
+          200: {
+            description: 'Metrics in the text format of Prometheus.',
+            content: { 'text/plain': { schema: Type.String() } },
+          },
+        },
+      },
     },
     async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()),
   )

@@ -8,12 +8,11 @@ import {
   TaskSchema,
   WorkerSchema,
 } from '../contract/migration.ts'
-import { RoutingSchema } from '../contract/vocabulary.ts'
+import { ProblemSchema, RoutingSchema } from '../contract/vocabulary.ts'
 import type { Api } from '../server.ts'
 
 export const MigrationParams = Type.Object({ id: MigrationIdSchema })
-const problem = Type.Ref('Problem')
-export const problems = { '4xx': problem, '5xx': problem } as Record<string, unknown>
+export const problems = { '4xx': ProblemSchema, '5xx': ProblemSchema } as Record<string, unknown>
 
 /** Longest wait of a client for a new routing; it asks again after that. */
 const routingWaitMsMax = 25_000

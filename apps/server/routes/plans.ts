@@ -1,14 +1,17 @@
-import type { ResolvedPlan } from '@crossfade/pipeline/resolved-plan.ts'
+import type { MigrationService } from '@crossfade/engine/contract.ts'
+import { fail } from '@crossfade/model/failure.ts'
 import { Type } from 'typebox'
+import { PlanSchema } from '../contract/migration.ts'
 import { FindingSchema } from '../contract/vocabulary.ts'
 import type { Planning } from '../planning.ts'
 import type { Api } from '../server.ts'
 import { problems } from './migrations.ts'
 
-const Document = Type.Object({ plan: Type.String({ description: 'The plan as YAML or JSON.' }) })
+export const PlanText = Type.String({ minLength: 1, description: 'The plan as YAML or JSON.' })
+const Document = Type.Object({ plan: PlanText })
 
 /** Looks at plans; changes nothing anywhere. */
-export function planRoutes(api: Api, planning: Planning): void {
+export function planRoutes(api: Api, service: MigrationService, planning: Planning): void {
   api.post(
     '/plans/resolve',
     {
@@ -18,7 +21,7 @@ export function planRoutes(api: Api, planning: Planning): void {
         tags: ['plans'],
         summary: 'What a plan document would do',
         body: Document,
-        response: { 200: Type.Unsafe<ResolvedPlan>({ type: 'object', additionalProperties: true }), ...problems },
+        response: { 200: PlanSchema, ...problems },
       },
     },
     async (request) => (await planning.resolve(request.body.plan)) as never,
@@ -36,5 +39,23 @@ export function planRoutes(api: Api, planning: Planning): void {
       },
     },
     async (request) => (await planning.doctor(request.body.plan)) as never,
+  )
+  api.get(
+    '/plans/last',
+    {
+      schema: {
+        operationId: 'getLastPlan',
+        tags: ['plans'],
+        summary: 'The plan that was last applied under a name',
+        querystring: Type.Object({ name: Type.String({ minLength: 1, maxLength: 200 }) }),
+        response: { 200: PlanSchema, ...problems },
+      },
+    },
+    async (request) => {
+      const { name } = request.query
+      const plan = await service.lastPlan(name)
+      if (!plan) throw fail('CF6001', { migration: name })
+      return plan as never
+    },
   )
 }
