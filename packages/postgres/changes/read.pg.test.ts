@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
+import { startFaultProxy } from '@crossfade/embedded/fault-proxy.ts'
 import { Failure } from '@crossfade/model/failure.ts'
 import { parseLsn } from '@crossfade/model/lsn.ts'
+import pg from 'pg'
 import { isTransient } from '../connection/transient.ts'
 import { openReplication } from './replication-connection.ts'
 import { dropSlot, slotStatus } from './slots.ts'
@@ -221,7 +223,7 @@ for (const version of [14, 18] as const) {
       await server.createSlot()
       const first = server.follow()
       await takeUntil(first, (event) => event.kind === 'position')
-      assert.equal(await codeOf(takeUntil(server.follow(), () => false)), 'CF3014')
+      assert.equal(await codeOf(takeUntil(server.follow({ takeOver: false }), () => false)), 'CF3014')
       assert.equal(await codeOf(server.createSlot()), 'CF3021')
       await first.close()
       assert.equal(await codeOf(takeUntil(server.follow({ slot: 'nowhere' }), () => false)), 'CF3012')
@@ -230,6 +232,47 @@ for (const version of [14, 18] as const) {
       await dropSlot(server.sql, 'source/a', 's')
       assert.equal(await codeOf(takeUntil(server.follow(), () => false)), 'CF3012')
       await server.sql.query('TRUNCATE t')
+    })
+
+    test('whoever comes next takes the slot over from a reader of ours that hangs, and from nobody else', async () => {
+      await server.createSlot()
+      const former = server.follow()
+      await takeUntil(former, (event) => event.kind === 'position')
+      const next = server.follow()
+      await insert(1, 1)
+      assert.deepEqual(idsOf(await takeUntil(next, isPiece)), ['1'])
+      assert.equal(await codeOf(takeUntil(former, () => false)), 'CF3011')
+      await next.close()
+      const foreign = new pg.Client({
+        connectionString: server.shard.url,
+        application_name: 'somebody',
+        replication: 'database',
+      } as pg.ClientConfig)
+      await foreign.connect()
+      foreign.query("START_REPLICATION SLOT s LOGICAL 0/0 (proto_version '1', publication_names 'p')").catch(() => {})
+      foreign.on('error', () => {})
+      await eventually(async () => (await slotStatus(server.sql, 's'))!.active)
+      assert.equal(await codeOf(takeUntil(server.follow(), () => false)), 'CF3014')
+      await foreign.end()
+    })
+
+    test('a server that falls silent is given up', async () => {
+      await server.createSlot()
+      const proxy = await startFaultProxy({ target: { host: server.cluster.host, port: server.cluster.port } })
+      try {
+        await server.sql.query("ALTER SYSTEM SET wal_sender_timeout = '1s'")
+        await server.sql.query('SELECT pg_reload_conf()')
+        const url = new URL(server.shard.url)
+        url.port = String(proxy.port)
+        const stream = server.follow({ shard: { ...server.shard, url: url.href } })
+        await takeUntil(stream, (event) => event.kind === 'position')
+        proxy.blackhole()
+        assert.equal(await codeOf(takeUntil(stream, () => false)), 'CF3011')
+      } finally {
+        await proxy.close()
+        await server.sql.query('ALTER SYSTEM RESET wal_sender_timeout')
+        await server.sql.query('SELECT pg_reload_conf()')
+      }
     })
 
     test('a slot that stands past what was applied fails closed when asked to', async () => {

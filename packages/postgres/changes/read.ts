@@ -1,3 +1,4 @@
+import { systemClock } from '@crossfade/model/clock.ts'
 import { fail } from '@crossfade/model/failure.ts'
 import type { MigrationId } from '@crossfade/model/ids.ts'
 import { asLsn, formatLsn, type Lsn, minLsn, parseLsn, zeroLsn } from '@crossfade/model/lsn.ts'
@@ -13,6 +14,9 @@ import type { StreamEvent } from './transaction.ts'
 import { type WalStatus, type WalStream, xLogHeaderBytes } from './wal-stream.ts'
 
 const xLogData = 0x77
+/** How often, and how many times, it is looked whether the reader before us has let go of the slot. */
+const takeOverPollMs = 50
+const takeOverLooksMax = 40
 
 /** A table whose changes are followed. */
 export interface ReadTable {
@@ -32,6 +36,8 @@ export interface ReadChangesOptions extends Pick<ConnectionOptions, 'shard' | 's
   /** Fail with CF3020 when the slot stands past `startAt`. Only for callers that store every position before they acknowledge it. */
   readonly gapless?: boolean
   readonly migration: MigrationId
+  /** End the walsender of a reader of ours that has the slot: whoever holds the lease is right. Default true; false gives CF3014 then. */
+  readonly takeOver?: boolean
   readonly tables?: readonly ReadTable[]
   readonly binary?: boolean
   readonly streaming?: 'off' | 'on' | 'parallel'
@@ -150,6 +156,7 @@ class ChangeReader implements ChangeStream, AsyncIterator<StreamEvent> {
   async #open(): Promise<WalStream> {
     const { shard, secrets, signal, slot, publication, startAt, limits = {}, migration } = this.#options
     this.#connection = await openReplication({ shard, signal, purpose: 'follow', ...(secrets ? { secrets } : {}) })
+    if (this.#options.takeOver ?? true) await endFormerReader(this.#connection, slot)
     const tables = await resolveTypes(this.#connection, this.#options.tables ?? [])
     if (this.#options.gapless && startAt !== null) await this.#checkGap(this.#connection, startAt)
     const { bufferedBytesMax, openTransactions, ...pieces } = limits
@@ -198,6 +205,21 @@ class ChangeReader implements ChangeStream, AsyncIterator<StreamEvent> {
     this.#block = null
     this.#assembler?.close()
     await this.#connection?.close()
+  }
+}
+
+/**
+ * The reader before us may be on a machine that vanished, which its server notices only after wal_sender_timeout. Readers that aren't ours are left alone;
+ * and when the one that is doesn't end in time, START_REPLICATION says so.
+ */
+async function endFormerReader(connection: ReplicationConnection, slot: string): Promise<void> {
+  for (let looks = 0; looks < takeOverLooksMax; looks++) {
+    const ended = await connection.query(
+      `SELECT pg_terminate_backend(a.pid) FROM pg_catalog.pg_replication_slots s JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid
+       WHERE s.slot_name = ${quoteLiteral(slot)} AND a.usename = current_user AND starts_with(a.application_name, 'crossfade ')`,
+    )
+    if (ended.length === 0) return
+    await systemClock.sleep(takeOverPollMs)
   }
 }
 

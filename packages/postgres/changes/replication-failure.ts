@@ -34,7 +34,7 @@ export function replicationFailure(subject: ReplicationSubject, error: unknown):
     case '55006':
       return fail('CF3014', details, error)
     case '55000':
-      return fail(/Requirements$/.test(routine) ? 'CF3017' : 'CF3013', details, error)
+      return fail(routine.endsWith('Requirements') ? 'CF3017' : 'CF3013', details, error)
     case '58P01':
       return fail('CF3013', details, error)
   }

@@ -33,7 +33,7 @@ export interface WalStatus {
 
 export interface WalStreamOptions {
   readonly subject: ReplicationSubject
-  /** The server's wal_sender_timeout; 0 when it has none. */
+  /** The server's wal_sender_timeout; 0 when it has none. It gives us up after that silence, so we give it up too. */
   readonly walSenderTimeoutMs: number
   readonly signal?: AbortSignal | undefined
   readonly bufferedBytesMax?: number
@@ -240,8 +240,8 @@ export class WalStream {
     const now = systemClock.now()
     if (this.#paused && now - this.#takenAtMs > consumerIdleMsMax) {
       this.#end(this.#lost(`nothing was taken from it for ${consumerIdleMsMax} ms`))
-    } else if (!this.#paused && walSenderTimeoutMs > 0 && now - this.#receivedAtMs > 2 * walSenderTimeoutMs) {
-      this.#end(this.#lost(`the server has been silent for ${2 * walSenderTimeoutMs} ms`))
+    } else if (!this.#paused && walSenderTimeoutMs > 0 && now - this.#receivedAtMs > walSenderTimeoutMs) {
+      this.#end(this.#lost(`the server has been silent for ${walSenderTimeoutMs} ms`))
     } else {
       this.#sendStatus(true)
     }
