@@ -50,9 +50,17 @@ export function runOnNode24(entry, args) {
   child.on('exit', (code, signal) => process.exit(signal ? 128 + 15 : (code ?? 1)))
 }
 
+/** Builds the console when it is missing or older than its sources. Says why and goes on when that fails: the CLI works without it. */
+function buildConsole() {
+  spawnSync(node24(), ['--disable-warning=ExperimentalWarning', join(root, 'tools', 'build', 'console.ts')], {
+    stdio: ['ignore', 2, 2],
+  })
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [entry, ...args] = process.argv.slice(2)
   if (!entry) throw new Error('usage: node tools/bootstrap.mjs ENTRY.ts [ARG …]')
   installPackages()
+  if (entry.startsWith('apps/')) buildConsole()
   runOnNode24(join(root, entry), args)
 }

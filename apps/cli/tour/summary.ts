@@ -21,6 +21,12 @@ export interface TourSummary {
   readonly leftovers: number
   readonly wallSeconds: number
   readonly ledgerRowsChecked: number
+  /** Of each flip: how long the engine kept writes fenced, and where the time went. */
+  readonly fences: readonly {
+    readonly to: string
+    readonly pauseMs: number | null
+    readonly parts: Readonly<Record<string, number>>
+  }[]
 }
 
 export function summarise(parts: {
@@ -50,6 +56,9 @@ export function summarise(parts: {
     leftovers: parts.leftovers.length,
     wallSeconds: round((performance.now() - parts.startedAt) / 1000),
     ledgerRowsChecked: proof.checked,
+    fences: migration.cutovers
+      .filter((cutover) => cutover.outcome === 'flipped')
+      .map(({ to, pauseMs, parts: took }) => ({ to, pauseMs, parts: took })),
   }
 }
 
