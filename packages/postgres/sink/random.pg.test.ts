@@ -1,12 +1,12 @@
-import { after, test } from 'node:test'
+import { afterEach, test } from 'node:test'
 import { sharedTestCluster } from '@crossfade/embedded/testing.ts'
 import type { ChangeLimits } from '@crossfade/pipeline/resolved-plan.ts'
 import { RandomWriter, writerForeignKeysSql, writerSql, writerTables } from './random-writer.ts'
 import { hashTopology, type SinkBench, seededRandom, startSinkBench, testSeed } from './sink-testing.ts'
 
 const benches: SinkBench[] = []
-after(async () => {
-  for (const bench of benches) await bench.close()
+afterEach(async () => {
+  for (const bench of benches.splice(0)) await bench.close()
 })
 
 async function shardedBench(sources: number, targets: number, changes: Partial<ChangeLimits> = {}): Promise<SinkBench> {
