@@ -188,6 +188,12 @@ export const errorDefinitions = {
     remedy: 'Something holds all of them; lower `jobsPerWorker`, or look for blocked sessions in pg_stat_activity.',
     retry: true,
   },
+  CF2018: {
+    sentence: 'The URL of {shard} leads to something that is not a PostgreSQL server itself: {reason}.',
+    remedy:
+      'Give the URL of the server, not of a pooler in front of it: snapshots and change streams do not pass through poolers.',
+    retry: false,
+  },
   CF2101: {
     sentence: '{shard} runs PostgreSQL {version}, older than 14.',
     remedy: 'Upgrade it to 14 or later first; pgoutput and the catalogs of older versions are not supported.',
@@ -537,6 +543,12 @@ export const errorDefinitions = {
     remedy: 'As the owner of the database: `ALTER DATABASE … SET default_transaction_read_only = on`.',
     retry: false,
   },
+  CF2221: {
+    sentence:
+      'The drill of the backup needs a database of its own, and neither {target} nor {source} lets the role create one.',
+    remedy: '`ALTER ROLE … CREATEDB` on the target server, or `drill: false` in the plan.',
+    retry: false,
+  },
   CF2030: {
     sentence: 'The probe on {shard} failed: {reason}.',
     remedy: 'Run the probe by hand on that database, and correct it in the plan.',
@@ -875,6 +887,11 @@ export const errorDefinitions = {
       'Nobody can say whether rows differ: the changes of {shard} were not applied up to {lsn} within {milliseconds} ms.',
     remedy: 'See `crossfade status` for the stream of that shard; verification goes on when it moves.',
     retry: true,
+  },
+  CF4103: {
+    sentence: 'Rows are not repaired while some units have been cut over and others have not.',
+    remedy: 'Finish the cutover or take it back, then run `crossfade verify --repair` again.',
+    retry: false,
   },
   CF5101: {
     sentence: 'The fence could not be closed on {shard}: {table} was in use for {milliseconds} ms.',

@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, chownSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { inspect } from 'node:util'
 import { type Cluster, startCluster } from '@crossfade/embedded/cluster.ts'
 import { Failure } from '@crossfade/model/failure.ts'
 import { asMigrationId, asShardId } from '@crossfade/model/ids.ts'
 import type { SecretReference } from '@crossfade/pipeline/resolved-plan.ts'
+import { readChanges } from '../changes/read.ts'
+import { openReplication } from '../changes/replication-connection.ts'
+import { dropSlot } from '../changes/slots.ts'
 import { type ConnectionOptions, connect, writerSession } from './connect.ts'
 import { createPool } from './pool.ts'
 import { retrying } from './retry.ts'
@@ -121,6 +128,70 @@ test('each kind of connection trouble has its code, and none shows the password'
     assert.equal(failure.code, code, `${failure.message}`)
     assert.equal(failure.retry, code === 'CF2001')
   }
+})
+
+test('a pooler in front of the server is told from the server', async () => {
+  const fields = 'SFATAL\0C08P01\0Munsupported startup parameter: options\0\0'
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(4 + fields.length)
+  const pooler = createServer((socket) =>
+    socket.once('data', () => socket.end(Buffer.concat([Buffer.from('E'), length, Buffer.from(fields)]))),
+  )
+  pooler.listen(0, '127.0.0.1')
+  await once(pooler, 'listening')
+  const { port } = pooler.address() as { port: number }
+  assert.equal((await failureOf(connect(options({ port })))).code, 'CF2018')
+  pooler.close()
+})
+
+test('encrypted: encryption alone when it is required, the certificate too when it is to be verified', {
+  skip: !hasOpenssl(),
+}, async () => {
+  const superuser = await connect(options({ user: 'postgres' }))
+  const data = (await superuser.query('SHOW data_directory')).rows[0].data_directory as string
+  const { uid, gid } = statSync(data)
+  const [key, certificate] = [join(data, 'server.key'), join(data, 'server.crt')]
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
+  execFileSync(
+    'openssl',
+    ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', ...subject, '-keyout', key, '-out', certificate],
+    { stdio: 'ignore' },
+  )
+  for (const path of [key, certificate]) {
+    chownSync(path, uid, gid)
+    chmodSync(path, 0o600)
+  }
+  await superuser.query('ALTER SYSTEM SET ssl = on')
+  await superuser.query('SELECT pg_reload_conf()')
+  while ((await superuser.query('SHOW ssl')).rows[0].ssl !== 'on')
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  await superuser.end()
+  const encrypted = (query: string) =>
+    connect(options({ url: `postgres://mover@localhost:${cluster.port}/postgres?${query}` }))
+  for (const query of ['sslmode=require', `sslmode=verify-full&sslrootcert=${encodeURIComponent(certificate)}`]) {
+    const client = await encrypted(query)
+    assert.equal((await client.query('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()')).rows[0].ssl, 't')
+    await client.end()
+  }
+  assert.equal((await failureOf(encrypted('sslmode=verify-full'))).code, 'CF2012')
+
+  // The stream takes the encrypted socket over just as a plain one.
+  const shard = { ...options({ user: 'postgres', query: '?sslmode=require' }).shard }
+  const sql = await connect({ shard, secrets })
+  await sql.query('CREATE TABLE streamed (id int PRIMARY KEY); CREATE PUBLICATION streamed FOR TABLE streamed')
+  const replication = await openReplication({ shard, secrets })
+  await replication.createSlot({ slot: 'streamed' })
+  await replication.close()
+  await sql.query('INSERT INTO streamed SELECT generate_series(1, 20000)')
+  const migration = asMigrationId('mig_0123456789ab')
+  const stream = readChanges({ shard, secrets, slot: 'streamed', publication: 'streamed', startAt: null, migration })
+  let rows = 0
+  for await (const event of stream) {
+    if (event.kind === 'piece') rows += event.piece.rows.length
+    if (rows === 20_000) break
+  }
+  await dropSlot(sql, 'source/a', 'streamed')
+  await sql.end()
 })
 
 test('a whole URL may come from the secret, and a password from a file', async () => {
@@ -256,3 +327,7 @@ test('D07: a restart of the server breaks what runs with CF2016 and is ridden ou
   assert.equal((await retried).rows[0].answer, '42')
   await pool.end()
 })
+
+function hasOpenssl(): boolean {
+  return spawnSync('openssl', ['version']).status === 0
+}

@@ -22,6 +22,8 @@ export function connectionFailure(subject: ConnectionSubject, error: unknown): F
   if (code === '3D000') return fail('CF2011', details, cause)
   if (code === '53300') return fail('CF2013', details, cause)
   if (code === '42501') return fail('CF2014', details, cause)
+  // Protocol violation: a pooler that refuses our start-up message.
+  if (code === '08P01') return fail('CF2018', details, cause)
   if (isTlsTrouble(code, reason)) return fail('CF2012', details, cause)
   return fail('CF2001', details, cause)
 }

@@ -34,7 +34,7 @@ test('transient trouble is told from lasting trouble', () => {
   ]) {
     assert.ok(isTransient(sqlError(code)), code)
   }
-  for (const code of ['23505', '42P01', '28P01', '57014', '57P04', '53100', '22021'])
+  for (const code of ['23505', '42P01', '28P01', '57014', '57P04', '53100', '22021', '08P01'])
     assert.ok(!isTransient(sqlError(code)), code)
   assert.ok(isTransient(new Error('Connection terminated unexpectedly')))
   assert.ok(isTransient(fail('CF2016', { shard: 's', reason: 'r' })))

@@ -37,6 +37,7 @@ export function isTransient(error: unknown): boolean {
 export function isConnectionLoss(error: unknown): boolean {
   if (error instanceof Failure) return error.code === 'CF2016' || error.code === 'CF2001'
   const code = codeOf(error)
-  if (code !== undefined) return code.startsWith('08') || lostStates.has(code) || lostErrnos.has(code)
+  if (code !== undefined)
+    return (code.startsWith('08') && code !== '08P01') || lostStates.has(code) || lostErrnos.has(code)
   return error instanceof Error && lostMessage.test(error.message)
 }
