@@ -55,10 +55,13 @@ export class StreamMeter {
   changed(): void {
     const expected = this.#observer.expected?.() ?? null
     if (expected === null) this.#expectedTold = null
-    else if (expected !== this.#expectedTold && this.#listener.proven() >= expected) {
-      this.#expectedTold = expected
-      this.#tell()
-      return
+    else if (expected !== this.#expectedTold) {
+      if (this.#listener.proven() >= expected) {
+        this.#expectedTold = expected
+        this.#tell()
+        return
+      }
+      this.#listener.hurry?.()
     }
     if (this.#pending !== null) return
     const wait = this.#told + statusMs - performance.now()

@@ -15,6 +15,8 @@ export interface TouchListener {
   proven(): Lsn
   /** Calls back whenever `proven` has moved; one listener at a time. */
   watch(moved: () => void): void
+  /** Somebody waits for `proven` to pass what is applied by now. */
+  hurry?(): void
   /** Keys touched and not yet proven. */
   pending(): number
   mismatches(): readonly Mismatch[]
