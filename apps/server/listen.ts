@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { createSecureContext } from 'node:tls'
 import type { MigrationService } from '@crossfade/engine/contract.ts'
 import { fail, reasonOf } from '@crossfade/model/failure.ts'
 import type { FastifyBaseLogger } from 'fastify'
@@ -107,7 +108,10 @@ function accessByFile(path: string, logger: FastifyBaseLogger | null): Access {
 
 function readTls(files: { readonly certificateFile: string; readonly keyFile: string }): Tls {
   try {
-    return { cert: readFileSync(files.certificateFile, 'utf8'), key: readFileSync(files.keyFile, 'utf8') }
+    const pair = { cert: readFileSync(files.certificateFile, 'utf8'), key: readFileSync(files.keyFile, 'utf8') }
+    // Says now whether they belong together.
+    createSecureContext(pair)
+    return pair
   } catch (error) {
     throw fail('CF7211', { reason: reasonOf(error) }, error)
   }
@@ -116,8 +120,6 @@ function readTls(files: { readonly certificateFile: string; readonly keyFile: st
 function listenFailure(error: unknown, host: string, port: number): unknown {
   const { code } = error as NodeJS.ErrnoException
   if (code === 'EADDRINUSE') return fail('CF7208', { host, port }, error)
-  if (code?.startsWith('ERR_OSSL') || code?.startsWith('ERR_SSL'))
-    return fail('CF7211', { reason: reasonOf(error) }, error)
   return fail('CF7209', { host, port, reason: reasonOf(error) }, error)
 }
 
