@@ -14,6 +14,8 @@ export interface Comparison {
   read<T>(shard: ShardId, work: (client: ClientBase) => Promise<T>): Promise<T>
   /** How far the changes of a shard of the authoritative side are applied; null when no stream runs, so that nothing is to be waited for. */
   readonly applied: ((from: ShardId) => Promise<Lsn>) | null
+  /** Changes flow both ways just now, so that a difference may be the lag of either direction. */
+  readonly mixed?: boolean
 }
 
 /** Identity values as text, in key order. */
@@ -81,6 +83,16 @@ export function hashLooker(comparison: Comparison, table: ComparedTable, authori
 export async function currentLsn(client: ClientBase): Promise<Lsn> {
   const { rows } = await client.query<{ lsn: string }>('SELECT pg_catalog.pg_current_wal_insert_lsn()::text AS lsn')
   return parseLsn(rows[0]!.lsn)
+}
+
+/** The end of the log of each shard, read after everything that was looked at before. */
+export async function currentPositions(
+  comparison: Comparison,
+  shards: readonly ShardId[],
+): Promise<ReadonlyMap<ShardId, Lsn>> {
+  return new Map(
+    await Promise.all(shards.map(async (shard) => [shard, await comparison.read(shard, currentLsn)] as const)),
+  )
 }
 
 /** The part of a statement that finds rows by keys: a join with the keys in `$1` … (one text array per key column), as `w`. */

@@ -169,7 +169,7 @@ describe('the verifier catches', () => {
       tables.map((table) => table.rows),
       [50, 30, 40, 40, 5],
     )
-    assert.ok(tables.every((table) => /^[0-9a-f]{16}$/.test(table.digest)))
+    assert.ok(tables.every((table) => /^-?\d+$/.test(table.digest)))
   })
 
   for (const [name, sql, column] of flips) {

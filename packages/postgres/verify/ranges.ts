@@ -39,7 +39,7 @@ export async function tableRanges(
   }))
 }
 
-async function estimatedRows(
+export async function estimatedRows(
   comparison: Comparison,
   table: ComparedTable,
   side: Side,

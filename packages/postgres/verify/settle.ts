@@ -1,9 +1,9 @@
 import { fail } from '@crossfade/model/failure.ts'
 import type { ShardId } from '@crossfade/model/ids.ts'
 import { formatLsn, type Lsn } from '@crossfade/model/lsn.ts'
-import type { Side } from '@crossfade/model/stage.ts'
+import { otherSide, type Side } from '@crossfade/model/stage.ts'
 import { type ComparedTable, following, isReference } from './compared-table.ts'
-import { type Comparison, type Key, keyText, type Looker, type Occurrence } from './look.ts'
+import { type Comparison, currentPositions, type Key, keyText, type Looker, type Occurrence } from './look.ts'
 
 /** How long the stream may take to pass a look before nobody can say whether a difference is one. */
 const passMsMax = 30_000
@@ -58,6 +58,9 @@ export async function settle(
     if (rechecks > 1) await pause(recheckMs, signal)
     signal?.throwIfAborted()
     await passed(comparison, before.positions, signal)
+    if (comparison.mixed) {
+      await passed(comparison, await currentPositions(comparison, table.ends[otherSide(authority)].shards), signal)
+    }
     const there = await looker.following(open)
     const after = await looker.authoritative(open)
     open = open.filter((key) => {
@@ -130,7 +133,7 @@ function sameRows(rows: readonly Occurrence[], others: readonly Occurrence[]): b
   return sorted(rows).every((hash, index) => hash === theirs[index])
 }
 
-function sameVersions(before: readonly Occurrence[], after: readonly Occurrence[]): boolean {
+export function sameVersions(before: readonly Occurrence[], after: readonly Occurrence[]): boolean {
   if (before.length !== after.length) return false
   const versions = new Set(before.map((row) => `${row.shard} ${row.version}`))
   return after.every((row) => versions.has(`${row.shard} ${row.version}`))

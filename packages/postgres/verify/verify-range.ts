@@ -70,7 +70,7 @@ export async function verifyRange(
     table: table.plan.source,
     rows: ours.rows,
     bytes: Math.round(ours.rows * bytesPerRow),
-    digest: BigInt.asUintN(64, ours.sum).toString(16).padStart(16, '0'),
+    digest: ours.sum.toString(),
     chunks: 1,
     rechecks,
     milliseconds: Math.round(performance.now() - started),

@@ -19,11 +19,12 @@ export async function windowsOf(
   table: ComparedTable,
   side: Side,
   range: VerificationRange,
+  pages: number = pagesPerWindow,
 ): Promise<readonly Window[]> {
   if (range.from !== null || range.to !== null) return [keyWindow(table, side, range)]
   // Rows without a key have nothing but their number to be told apart by, so all are counted in one snapshot.
   if (table.ordered || table.key.length === 0) return [{ condition: null, parameters: [] }]
-  return pageWindows(client, table, side)
+  return pageWindows(client, table, side, pages)
 }
 
 /** Rows with `from <= key < to`, in the key's own order. */
@@ -43,17 +44,22 @@ export function keyWindow(table: ComparedTable, side: Side, range: Pick<Verifica
   return { condition: conditions.length > 0 ? conditions.join(' AND ') : null, parameters }
 }
 
-async function pageWindows(client: ClientBase, table: ComparedTable, side: Side): Promise<readonly Window[]> {
+async function pageWindows(
+  client: ClientBase,
+  table: ComparedTable,
+  side: Side,
+  pagesEach: number,
+): Promise<readonly Window[]> {
   const { rows } = await client.query<{ oid: string; pages: string }>(leavesSql, [quoteTable(table.ends[side].table)])
   const row = rowAlias(table, side)
   const single = rows.length === 1
   return rows.flatMap(({ oid, pages }) => {
     const leaf = single ? [] : [`${row}.tableoid = ${oid}`]
-    const count = Math.max(1, Math.ceil(Number(pages) / pagesPerWindow))
+    const count = Math.max(1, Math.ceil(Number(pages) / pagesEach))
     return Array.from({ length: count }, (_, index): Window => {
-      const conditions = [...leaf, `${row}.ctid >= '(${index * pagesPerWindow},0)'::tid`]
+      const conditions = [...leaf, `${row}.ctid >= '(${index * pagesEach},0)'::tid`]
       // The last one is open above: what was added since is in it.
-      if (index < count - 1) conditions.push(`${row}.ctid < '(${(index + 1) * pagesPerWindow},0)'::tid`)
+      if (index < count - 1) conditions.push(`${row}.ctid < '(${(index + 1) * pagesEach},0)'::tid`)
       return { condition: conditions.join(' AND '), parameters: [] }
     })
   })
