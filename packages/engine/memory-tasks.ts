@@ -92,6 +92,11 @@ export class MemoryTasks implements TaskStore {
       if (!this.#isHeld(row) && row.state !== 'waiting') this.forget(migration, row.name)
   }
 
+  async newEpoch(): Promise<number> {
+    this.#epoch += 1
+    return this.#epoch
+  }
+
   async revive(migration: MigrationId): Promise<void> {
     for (const row of this.#select(migration, {})) {
       if (row.state === 'failed')
@@ -155,7 +160,7 @@ export class MemoryTasks implements TaskStore {
     }))
   }
 
-  async fail(claim: Claim, failure: TaskFailure, retryInMs: number | null): Promise<boolean> {
+  async fail(claim: Claim, failure: TaskFailure, attempts: number, retryInMs: number | null): Promise<boolean> {
     const now = this.#clock.now()
     return this.#end(claim, (row) => ({
       ...row,
@@ -163,7 +168,7 @@ export class MemoryTasks implements TaskStore {
       worker: null,
       failure,
       progress: {},
-      attempts: row.attempts + 1,
+      attempts,
       finishedAt: retryInMs === null ? now : null,
       notBefore: now + (retryInMs ?? 0),
     }))

@@ -27,12 +27,12 @@ export async function summaryOf(
   record: MigrationRecord,
   state: MigrationState,
 ): Promise<MigrationSummary> {
-  const [tasks, posted, openMismatches] = await Promise.all([
-    store.tasks.list(record.id),
+  const [copy, posted, openMismatches] = await Promise.all([
+    store.tasks.totals(record.id, 'copy'),
     store.board.list(record.id, 'stream'),
     store.reports.openCount(record.id),
   ])
-  return summary(clock, record, state, tasks, posted, openMismatches)
+  return summary(clock, record, state, copy, posted, openMismatches)
 }
 
 export async function detailOf(
@@ -60,13 +60,14 @@ export async function detailOf(
         posted.find((each) => each.kind === 'stream' && each.name === task.payload['shard']),
       ),
     )
+  const copy = copyView(tasks.filter((task) => task.kind === 'copy').map(chunkView), rates)
   return {
-    ...summary(clock, record, state, tasks, posted, openMismatches),
+    ...summary(clock, record, state, copy, posted, openMismatches),
     plan,
     ladder: ladder(state, posted),
     transition: transition(track, state, posted),
     commands: commandViews(state),
-    copy: copyView(tasks.filter((task) => task.kind === 'copy').map(chunkView), rates),
+    copy,
     schemaWork: tasks.filter((task) => task.kind === 'schema-work').map(schemaWorkView),
     streams,
     verification: verification(
@@ -91,14 +92,12 @@ function summary(
   clock: Clock,
   record: MigrationRecord,
   state: MigrationState,
-  tasks: readonly Task[],
+  copy: { readonly bytesDone: number; readonly bytesTotal: number },
   posted: readonly Posted[],
   openMismatches: number,
 ): MigrationSummary {
   const { plan } = record
   const { stage, desired } = state.place
-  const copies = tasks.filter((task) => task.kind === 'copy').map(chunkView)
-  const copy = copyView(copies, { bytesPerSecond: 0, rowsPerSecond: 0 })
   const lags = posted
     .filter((each) => each.kind === 'stream' && clock.now() - each.at < RATE_MS)
     .map((each) => Number(each.body['lagMs']))

@@ -78,6 +78,12 @@ export function postgresTasks(control: ControlDatabase): TaskStore {
           AND (t.worker IS NULL OR t.lease_until <= clock_timestamp())`.execute(db),
       )
     },
+    async newEpoch() {
+      const { rows } = await run((db) =>
+        sql<{ epoch: number }>`SELECT nextval('crossfade_control.epoch') AS epoch`.execute(db),
+      )
+      return rows[0]!.epoch
+    },
     async revive(migration) {
       await run((db) =>
         sql`WITH changed AS (UPDATE crossfade_control.task t SET state = 'waiting', attempts = 0, failure = NULL, finished_at = NULL, not_before = '-infinity'
@@ -130,15 +136,15 @@ export function postgresTasks(control: ControlDatabase): TaskStore {
         claim,
         sql`state = 'done', result = ${result === null ? null : json(result)}::jsonb, finished_at = clock_timestamp(), attempts = t.attempts + 1, failure = NULL`,
       ),
-    fail: (claim, failure, retryInMs) =>
+    fail: (claim, failure, attempts, retryInMs) =>
       retryInMs === null
         ? end(
             claim,
-            sql`state = 'failed', failure = ${json(failure)}::jsonb, progress = '{}', attempts = t.attempts + 1, finished_at = clock_timestamp()`,
+            sql`state = 'failed', failure = ${json(failure)}::jsonb, progress = '{}', attempts = ${attempts}, finished_at = clock_timestamp()`,
           )
         : end(
             claim,
-            sql`state = 'waiting', failure = ${json(failure)}::jsonb, progress = '{}', attempts = t.attempts + 1, not_before = clock_timestamp() + ${retryInMs} * interval '1 ms'`,
+            sql`state = 'waiting', failure = ${json(failure)}::jsonb, progress = '{}', attempts = ${attempts}, not_before = clock_timestamp() + ${retryInMs} * interval '1 ms'`,
           ),
     release: (claim, retryInMs) =>
       end(

@@ -108,6 +108,8 @@ export interface TaskStore {
   totals(migration: MigrationId, kind: TaskKind): Promise<TaskTotals>
   cancel(migration: MigrationId, filter: TaskFilter): Promise<void>
   remove(migration: MigrationId, filter: TaskFilter): Promise<void>
+  /** An epoch higher than those of all claims so far, and lower than those of all to come. */
+  newEpoch(): Promise<number>
   /** Failed tasks wait again, with their attempts forgotten. */
   revive(migration: MigrationId): Promise<void>
   /**
@@ -122,7 +124,8 @@ export interface TaskStore {
   ): Promise<{ readonly lost: readonly Lease[]; readonly cancelled: readonly Lease[] }>
   /** Each of these is refused (`false`) when the lease is stale, and wakes those who wait for changes. A cancelled task is forgotten by any of them. */
   finish(claim: Claim, result: Json | null): Promise<boolean>
-  fail(claim: Claim, failure: TaskFailure, retryInMs: number | null): Promise<boolean>
+  /** `attempts`: how many failed in a row, this one included. */
+  fail(claim: Claim, failure: TaskFailure, attempts: number, retryInMs: number | null): Promise<boolean>
   /** Hands the task back unfinished, without counting an attempt. */
   release(claim: Claim, retryInMs: number): Promise<boolean>
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '@crossfade/model/clock.ts'
-import type { MigrationId, ShardId } from '@crossfade/model/ids.ts'
+import { asEpoch, type MigrationId, type ShardId } from '@crossfade/model/ids.ts'
 import { asLsn, type Lsn } from '@crossfade/model/lsn.ts'
 import type { Mismatch } from '@crossfade/model/mismatch.ts'
 import type { DataPlane, StreamStatus } from '@crossfade/pipeline/data-plane.ts'
@@ -37,6 +37,7 @@ function taskQueue(store: ControlStore, migration: MigrationId): TaskQueue {
     add: (added) => (added.length === 0 ? Promise.resolve() : tasks.add(migration, added)),
     list: (filter) => tasks.list(migration, filter),
     unfinished: (filter) => tasks.unfinished(migration, filter),
+    newEpoch: async () => asEpoch(await tasks.newEpoch()),
     cancel: (filter) => tasks.cancel(migration, filter),
     remove: (filter) => tasks.remove(migration, filter),
   }

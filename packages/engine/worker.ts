@@ -2,7 +2,7 @@ import type { Clock } from '@crossfade/model/clock.ts'
 import { asEpoch } from '@crossfade/model/ids.ts'
 import type { TaskContext } from '@crossfade/pipeline/data-plane.ts'
 import type { Json, Progress } from '@crossfade/tracks/contract/tasks.ts'
-import { backoffMs } from './backoff.ts'
+import { backoffMs, STEADY_MS, STREAM_LONGEST_MS } from './backoff.ts'
 import type { Claim, ControlStore, Work, WorkKind } from './store.ts'
 import { coded, retries } from './trouble.ts'
 
@@ -133,6 +133,7 @@ export class Worker {
   async #run(running: Running): Promise<void> {
     const { store, clock, run, throttle } = this.#options
     const { work, claim, signal } = running
+    const begun = clock.now()
     const context: TaskContext = {
       epoch: asEpoch(claim.epoch),
       lease: work.name,
@@ -155,9 +156,11 @@ export class Worker {
         await store.tasks.release(claim, NOT_READY_MS).catch(() => undefined)
         return
       }
-      const again = retries(failure, work.attempts + 1)
+      const attempts = clock.now() - begun > STEADY_MS ? 1 : work.attempts + 1
+      const again = retries(failure, attempts)
       const told = { code: failure.code, message: failure.message, retry: again, at: clock.now() }
-      await store.tasks.fail(claim, told, again ? backoffMs(work.attempts) : null).catch(() => undefined)
+      const rest = backoffMs(attempts - 1, work.kind === 'stream' ? STREAM_LONGEST_MS : undefined)
+      await store.tasks.fail(claim, told, attempts, again ? rest : null).catch(() => undefined)
     }
   }
 

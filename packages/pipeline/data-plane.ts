@@ -22,10 +22,17 @@ export interface DataPlane {
   close(): Promise<void>
 }
 
+/** The least epochs that are taken: of task leases, and of fences (which carry the epoch of the routing). */
+export interface EpochFloor {
+  readonly lease: Epoch
+  readonly routing: Epoch
+}
+
 /** What Crossfade needs in the databases: control schema, target schema, publications, slots; and their removal. */
 export interface Infrastructure {
   /** Creates the schema `crossfade` with its tables on every database of the side. */
-  createControlSchema(side: Side): Promise<void>
+  /** With a floor, lower epochs are refused there from now on: what an earlier life of the migration may still have in flight. */
+  createControlSchema(side: Side, floor?: EpochFloor): Promise<void>
   /** Types, functions, tables without indexes: what must exist before rows can be loaded. Findings name what could not be carried. */
   createSchema(): Promise<readonly Finding[]>
   /** Units of index and constraint building, in the order in which they may run. */
@@ -203,9 +210,7 @@ export interface FencePoint {
 
 /** What gates, throttle and console look at. */
 export interface Observation {
-  shardHealth(
-    shard: ShardId,
-  ): Promise<{
+  shardHealth(shard: ShardId): Promise<{
     readonly reachable: boolean
     readonly activeBackends: number
     readonly sizeBytes: number

@@ -42,6 +42,7 @@ export class ModelDatabase {
   log: Change[] = []
   slot: { confirmed: Lsn } | null = null
   control: {
+    readonly floor: { lease: number; routing: number }
     readonly leases: Map<string, number>
     readonly positions: Map<string, Lsn>
     readonly chunks: Set<string>
@@ -97,7 +98,8 @@ export class ModelDatabase {
   ): void {
     const control = this.controlOrFail()
     const seen = control.leases.get(lease) ?? 0
-    if (seen > epoch && this.#sabotage !== 'skip-lease-epoch') throw fail('CF6006', { lease })
+    if (Math.max(seen, control.floor.lease) > epoch && this.#sabotage !== 'skip-lease-epoch')
+      throw fail('CF6006', { lease })
     control.leases.set(lease, Math.max(seen, epoch))
     for (const [key, row] of rows) this.#put(key, row, this.#sabotage !== 'replicate-back')
     if (what.position) control.positions.set(...what.position)
@@ -110,11 +112,10 @@ export class ModelDatabase {
   }
 
   setFence(units: readonly string[], epoch: number, closed: boolean): void {
-    this.controlOrFail()
+    const { floor } = this.controlOrFail()
     for (const unit of units) {
-      const before = this.fences.get(unit)
-      if (before && before.epoch > epoch && this.#sabotage !== 'skip-fence-epoch')
-        throw fail('CF5102', { shard: this.id, epoch })
+      const least = Math.max(this.fences.get(unit)?.epoch ?? 0, floor.routing)
+      if (least > epoch && this.#sabotage !== 'skip-fence-epoch') throw fail('CF5102', { shard: this.id, epoch })
     }
     for (const unit of units) this.fences.set(unit, { epoch, closed })
   }

@@ -1,6 +1,6 @@
 import type { Clock } from '@crossfade/model/clock.ts'
 import { fail } from '@crossfade/model/failure.ts'
-import type { ShardId } from '@crossfade/model/ids.ts'
+import { asEpoch, type ShardId } from '@crossfade/model/ids.ts'
 import { asLsn, type Lsn, minLsn } from '@crossfade/model/lsn.ts'
 import { otherSide, type Side } from '@crossfade/model/stage.ts'
 import type {
@@ -31,6 +31,7 @@ export interface ModelWorld {
   snapshots: number
 }
 
+const noFloor = { lease: asEpoch(0), routing: asEpoch(0) }
 const KEYS_PER_CHUNK = 3
 const FOLLOW_MS = 40
 const FENCE_LOOK_MS = 5
@@ -45,9 +46,11 @@ export function modelPlane(world: ModelWorld, access: ModelAccess): DataPlane {
 
   return {
     infrastructure: {
-      async createControlSchema(side) {
+      async createControlSchema(side, floor = noFloor) {
         await on(side, (database) => {
-          database.control ??= { leases: new Map(), positions: new Map(), chunks: new Set() }
+          database.control ??= { floor: { ...noFloor }, leases: new Map(), positions: new Map(), chunks: new Set() }
+          database.control.floor.lease = Math.max(database.control.floor.lease, floor.lease)
+          database.control.floor.routing = Math.max(database.control.floor.routing, floor.routing)
         })
       },
       async createSchema() {

@@ -1,5 +1,6 @@
 import { fail, reasonOf } from '@crossfade/model/failure.ts'
 import type { MigrationId, ShardId } from '@crossfade/model/ids.ts'
+import type { EpochFloor } from '@crossfade/pipeline/data-plane.ts'
 import type { ClientBase } from 'pg'
 
 /**
@@ -23,6 +24,15 @@ export async function createControlSchema(client: ClientBase, shard: ShardId): P
     )
     throw fail('CF2201', { shard, ...rows[0], reason: reasonOf(error) }, error)
   }
+}
+
+/** Refuses epochs below the floor in the client's database from now on. A floor that is there is never lowered. Idempotent. */
+export async function raiseEpochFloor(client: ClientBase, migration: MigrationId, floor: EpochFloor): Promise<void> {
+  await client.query(
+    `INSERT INTO crossfade.epoch_floor AS stored VALUES ($1, $2, $3) ON CONFLICT (migration)
+     DO UPDATE SET lease = greatest(stored.lease, excluded.lease), routing = greatest(stored.routing, excluded.routing)`,
+    [migration, floor.lease, floor.routing],
+  )
 }
 
 /** Whether the schema `crossfade` is in the client's database. */
@@ -76,6 +86,7 @@ const CONTROL_SCHEMA_LOCK = '7163371193127463265'
 
 const MIGRATION_TABLES = [
   'lease_epoch',
+  'epoch_floor',
   'chunk_done',
   'applied_position',
   'created_object',
@@ -91,6 +102,22 @@ CREATE TABLE IF NOT EXISTS crossfade.lease_epoch (
   epoch bigint NOT NULL,
   PRIMARY KEY (migration, lease)
 );
+CREATE TABLE IF NOT EXISTS crossfade.epoch_floor (
+  migration text PRIMARY KEY,
+  lease bigint NOT NULL,
+  routing bigint NOT NULL
+);
+CREATE OR REPLACE FUNCTION crossfade.refuse_low_epoch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM crossfade.epoch_floor AS f
+             WHERE f.migration = NEW.migration AND NEW.epoch < CASE NEW.lease WHEN 'cutover' THEN f.routing ELSE f.lease END) THEN
+    RETURN NULL;
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER refuse_low_epoch BEFORE INSERT ON crossfade.lease_epoch
+  FOR EACH ROW EXECUTE FUNCTION crossfade.refuse_low_epoch();
+ALTER TABLE crossfade.lease_epoch ENABLE ALWAYS TRIGGER refuse_low_epoch;
 CREATE TABLE IF NOT EXISTS crossfade.chunk_done (
   migration text NOT NULL,
   chunk_id text NOT NULL,

@@ -7,12 +7,13 @@ import type { Infrastructure } from '@crossfade/pipeline/data-plane.ts'
 import type { ResolvedPlan } from '@crossfade/pipeline/resolved-plan.ts'
 import type { ClientBase } from 'pg'
 import type { ShardPool } from '../connection/pool.ts'
+import type { SecretSources } from '../connection/secret.ts'
 import { removeDuplicates } from '../snapshot/remove-duplicates.ts'
 import { archiveDatabase, unarchiveDatabase } from './archive.ts'
 import { backupDatabases } from './backup.ts'
 import { compareSchema, sameViewOnTarget } from './compare.ts'
 import { conflicts } from './conflicts.ts'
-import { createControlSchema, removeControlSchema, schemaExists } from './control-schema.ts'
+import { createControlSchema, raiseEpochFloor, removeControlSchema, schemaExists } from './control-schema.ts'
 import { createdSchema, createTargetSchema, type SchemaToCreate } from './create-schema.ts'
 import { dropCreatedObjects } from './created-objects.ts'
 import { desiredSchema } from './desired.ts'
@@ -29,6 +30,7 @@ export interface InfrastructureOptions {
   readonly plan: ResolvedPlan
   readonly migration: MigrationId
   pool(shard: ShardId): ShardPool
+  readonly secrets?: SecretSources
   /** Removes the fences of the cutover on a side. */
   removeFences(side: Side): Promise<void>
   /** A pg_dump to use; null: never; undefined: one at least as new as the source is looked for. */
@@ -56,9 +58,10 @@ export function createInfrastructure(options: InfrastructureOptions): PostgresIn
   }
 
   return {
-    async createControlSchema(side) {
+    async createControlSchema(side, floor) {
       if (side === 'source') await each('source', unarchiveDatabase)
       await each(side, createControlSchema)
+      if (floor) await each(side, (client) => raiseEpochFloor(client, migration, floor))
     },
 
     async createSchema() {
@@ -137,7 +140,7 @@ export function createInfrastructure(options: InfrastructureOptions): PostgresIn
       await each('source', (client, shard) => archiveDatabase(client, shard))
     },
 
-    backup: (context) => backupDatabases({ plan, migration, pool: options.pool, context, pgDump: options.pgDump }),
+    backup: (context) => backupDatabases({ plan, migration, pool: options.pool, secrets: options.secrets, context }),
 
     carrySequences(from, to) {
       const shards = (side: Side) => shardsOf(side).map(({ id }) => sequenceShard(options.pool(id)))
@@ -155,7 +158,7 @@ export function createInfrastructure(options: InfrastructureOptions): PostgresIn
     if (inTheWay.length > 0) {
       throw fail('CF2207', { shard: target.shard, objects: inTheWay.slice(0, CONFLICTS_NAMED_MAX).join(', ') })
     }
-    if (dump !== null) return dumpedSchema(dump, schemaShard(), desired, target)
+    if (dump !== null) return dumpedSchema({ path: dump, secrets: options.secrets }, schemaShard(), desired, target)
     const script = schemaScript(desired, target)
     return {
       way: 'catalog',

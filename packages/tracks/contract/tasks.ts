@@ -1,5 +1,5 @@
 import type { ErrorCode } from '@crossfade/model/error-codes.ts'
-import type { MigrationId } from '@crossfade/model/ids.ts'
+import type { Epoch, MigrationId } from '@crossfade/model/ids.ts'
 import type { TaskContext } from '@crossfade/pipeline/data-plane.ts'
 import type { TrackPorts } from './ports.ts'
 
@@ -53,6 +53,8 @@ export interface TaskQueue {
   unfinished(filter: TaskFilter): Promise<number>
   /** Cancels tasks: waiting ones at once, running ones by telling their holder. Idempotent. */
   cancel(filter: TaskFilter): Promise<void>
+  /** An epoch higher than those of all claims so far, and lower than those of all to come. */
+  newEpoch(): Promise<Epoch>
   /** Forgets tasks that nobody holds any more (done, failed, cancelled and let go or expired); those still held stay. */
   remove(filter: TaskFilter): Promise<void>
 }

@@ -1,5 +1,6 @@
 import { fail } from '@crossfade/model/failure.ts'
 import type { Finding } from '@crossfade/model/finding.ts'
+import { asEpoch } from '@crossfade/model/ids.ts'
 import type { StepPorts } from '../contract/ports.ts'
 import type { Step } from '../contract/track.ts'
 import { finished } from './finished.ts'
@@ -20,8 +21,11 @@ export const controlSchemaStep: Step = {
   name: 'control-schema',
   title: 'create the schema `crossfade` on every database',
   async run(ports) {
-    await ports.plane.infrastructure.createControlSchema('source')
-    await ports.plane.infrastructure.createControlSchema('target')
+    // A migration that was taken back and goes up again begins with an empty schema, which remembers no epoch: what an earlier life still has in flight must not get in.
+    const { epoch } = await ports.routing.current()
+    const floor = { lease: await ports.tasks.newEpoch(), routing: asEpoch(epoch + 1) }
+    await ports.plane.infrastructure.createControlSchema('source', floor)
+    await ports.plane.infrastructure.createControlSchema('target', floor)
   },
 }
 
