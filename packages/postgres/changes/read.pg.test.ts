@@ -160,8 +160,13 @@ for (const version of [14, 18] as const) {
       await server.createSlot()
       const stream = server.follow()
       await insert(1, 10)
+      const first = (await takeUntil(stream, isPiece)).at(-1)!
+      assert.ok(first.kind === 'piece')
+      stream.acknowledge({ flushed: first.piece.commitLsn, applied: first.piece.commitLsn })
+      await eventually(async () => (await slotStatus(server.sql, 's'))!.confirmedFlushLsn === first.piece.commitLsn)
+      await insert(11, 20)
       await takeUntil(stream, isPiece)
-      // Nothing is acknowledged: a server would wait for that until its operator gives up.
+      // The second is never acknowledged: a server would wait for that until its operator gives up.
       const broken = codeOf(takeUntil(stream, () => false))
       const stopped = server.cluster.stop('fast')
       assert.equal(await broken, 'CF3011')
@@ -266,6 +271,9 @@ for (const version of [14, 18] as const) {
         url.port = String(proxy.port)
         const stream = server.follow({ shard: { ...server.shard, url: url.href } })
         await takeUntil(stream, (event) => event.kind === 'position')
+        // The server itself would go on for long: it is we who notice.
+        await server.sql.query("ALTER SYSTEM SET wal_sender_timeout = '1h'")
+        await server.sql.query('SELECT pg_reload_conf()')
         proxy.blackhole()
         assert.equal(await codeOf(takeUntil(stream, () => false)), 'CF3011')
       } finally {
