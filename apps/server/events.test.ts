@@ -129,6 +129,62 @@ suite('live events', () => {
     stream.close()
   })
 
+  test('an entry that is both told live and read as missed comes once', async () => {
+    const [newest] = await server.service.history(id, { limit: 1 })
+    const history = server.service.history.bind(server.service)
+    const reading = Promise.withResolvers<void>()
+    const hold = Promise.withResolvers<void>()
+    server.service.history = async (migration, asked) => {
+      if (asked?.after === newest!.position) {
+        reading.resolve()
+        await hold.promise
+      }
+      return history(migration, asked)
+    }
+    const told = Promise.withResolvers<void>()
+    const deaf = server.service.subscribe((event) => {
+      if (event.type === 'journal' && event.entry.summary.includes('twice')) told.resolve()
+    })
+    const stream = await open(`/migrations/${id}/events?after=${newest!.position}`)
+    await reading.promise
+    await write(id, 'twice')
+    await told.promise
+    deaf()
+    hold.resolve()
+    const first = await stream.journal()
+    await write(id, 'next')
+    const second = await stream.journal()
+    assert.deepEqual(
+      [first, second].map((message) => (message!.data.entry!.body as { reason: string }).reason),
+      ['twice', 'next'],
+    )
+    stream.close()
+  })
+
+  test('an entry that is journaled before the live events are ready is not lost', async () => {
+    const [newest] = await server.service.history(id, { limit: 1 })
+    const subscribe = server.service.subscribe.bind(server.service)
+    const asked = Promise.withResolvers<void>()
+    const hold = Promise.withResolvers<void>()
+    server.service.subscribe = (listener, migration) => {
+      let end = () => {}
+      const ready = hold.promise.then(() => {
+        const subscription = subscribe(listener, migration)
+        end = subscription
+        return subscription.ready
+      })
+      asked.resolve()
+      return Object.assign(() => end(), { ready })
+    }
+    const opening = open(`/migrations/${id}/events`, { 'last-event-id': String(newest!.position) })
+    await asked.promise
+    await write(id, 'early')
+    hold.resolve()
+    const stream = await opening
+    assert.equal(((await stream.journal())!.data.entry!.body as { reason: string }).reason, 'early')
+    stream.close()
+  })
+
   test('more entries than one page were missed, over two migrations: all come, in the order of their positions', async () => {
     const other = await sampleMigration(server, 'other')
     const [newest] = await server.service.history(other, { limit: 1 })
