@@ -178,6 +178,8 @@ suite('live events', () => {
     }
     const opening = open(`/migrations/${id}/events`, { 'last-event-id': String(newest!.position) })
     await asked.promise
+    // Time enough for a server that does not wait to read the history too soon.
+    await new Promise((resolve) => setTimeout(resolve, 100))
     await write(id, 'early')
     hold.resolve()
     const stream = await opening
