@@ -149,7 +149,9 @@ async function buildIndex(client: ClientBase, build: IndexBuild, work: SchemaWor
     }
     try {
       await client.query(`SET search_path = ''`)
-      await client.query(build.sql)
+      await client.query(
+        (await isShort(client, build)) ? build.sql.replace('INDEX CONCURRENTLY ', 'INDEX ') : build.sql,
+      )
       return
     } catch (error) {
       const code = (error as { code?: string }).code ?? ''
@@ -165,6 +167,15 @@ async function buildIndex(client: ClientBase, build: IndexBuild, work: SchemaWor
       await client.query('RESET search_path').catch(() => undefined)
     }
   }
+}
+
+/** Building beside writes reads the table twice and allows one build per table; where it takes seconds, the stream waits for it instead. */
+async function isShort(client: ClientBase, build: IndexBuild): Promise<boolean> {
+  const { rows } = await client.query<{ bytes: string }>(
+    'SELECT pg_catalog.pg_table_size($1::regclass)::text AS bytes',
+    [quoteTable(build.table)],
+  )
+  return Number(rows[0]?.bytes) <= BLOCKING_BUILD_BYTES_MAX
 }
 
 async function indexState(client: ClientBase, build: IndexBuild): Promise<'valid' | 'invalid' | 'missing'> {
@@ -218,6 +229,8 @@ async function retried(work: () => Promise<void>): Promise<void> {
 /** 1 GiB sorts about ten million rows in memory; 256 MiB is safe beside other builds. */
 const MAINTENANCE_MEMORY_KIB = 262_144
 const PARALLEL_WORKERS_MIN = 2
+/** An index over so much is built in a few seconds. */
+const BLOCKING_BUILD_BYTES_MAX = 512 * 1024 * 1024
 const HOLD_WAIT_MS = 250
 const HOLD_TRIES_MAX = 40
 const BUILD_TRIES_MAX = 4

@@ -37,7 +37,8 @@ export function writeChunkSql(
   into?: string,
 ): string {
   const names = columns.map((column) => quoteIdentifier(column.target)).join(', ')
-  return `COPY ${into ?? quoteTable(table.target)} (${names}) FROM STDIN (FORMAT ${format})`
+  // A table without columns takes no list, not an empty one.
+  return `COPY ${into ?? quoteTable(table.target)} ${names && `(${names}) `}FROM STDIN (FORMAT ${format})`
 }
 
 function pageConditions(chunk: Chunk, alias: string): string[] {

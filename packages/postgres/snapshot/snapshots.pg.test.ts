@@ -179,6 +179,18 @@ test('D18 generated and identity columns, renamed ones, and names with quotes', 
   ])
 })
 
+test('a table without columns keeps its rows', async () => {
+  for (const binary of [true, false]) {
+    const table = testTable('nothing', {}, { binary, identity: { kind: 'full' } })
+    const made = await bench({ tables: [table], sourceSql: 'CREATE TABLE nothing ()' })
+    await made.run(source, 'INSERT INTO nothing SELECT FROM generate_series(1, 5)')
+    const snapshot = await made.snapshots.open(source, taskContext())
+    await copyAll(made, snapshot)
+    await snapshot.close()
+    assert.deepEqual(await made.rows(target, 'SELECT count(*) AS n FROM nothing'), [{ n: '5' }])
+  }
+})
+
 test('DM-04 a transform sees the source’s row and gives the target’s; null leaves a row out; NULL and the empty text stay apart', async () => {
   const made = await bench({
     targets: 2,
