@@ -12,7 +12,6 @@ import type { SecretSources } from './connection/secret.ts'
 import { createCutoverPlane, type PostgresCutover } from './cutover/plane.ts'
 import { createInfrastructure } from './schema/infrastructure.ts'
 import { createStreams } from './sink/streams.ts'
-import { believingListener } from './sink/touch-listener.ts'
 import { createSnapshots } from './snapshot/snapshots.ts'
 import { createObservation } from './source/observation.ts'
 import { createVerification } from './verify/plane.ts'
@@ -67,6 +66,7 @@ export function openPostgresPlane(options: PostgresPlaneOptions): DataPlane {
     plan,
     migration,
     pool,
+    ...given,
     removeFences: (side) => cutover.removeFences(side),
   })
   const cutover: PostgresCutover = createCutoverPlane({
@@ -75,7 +75,21 @@ export function openPostgresPlane(options: PostgresPlaneOptions): DataPlane {
     open: (shard) => connect({ shard: shardOf(shard), ...given, purpose: 'cutover' }),
     carrySequences: (from, to) => infrastructure.carrySequences(from, to),
   })
-  const streams = createStreams({ plan, migration, transforms, ...given, listener: () => believingListener() })
+  const verification = createVerification({
+    plan,
+    migration,
+    read: (shard, work) => pool(shard).withConnection(work),
+    write: (shard, work) => pool(shard).withConnection(work),
+    authority: options.authority,
+    transforms,
+  })
+  const streams = createStreams({
+    plan,
+    migration,
+    transforms,
+    ...given,
+    listener: (from, context) => verification.listener(from, context),
+  })
   return {
     infrastructure,
     snapshots: createSnapshots({
@@ -88,15 +102,7 @@ export function openPostgresPlane(options: PostgresPlaneOptions): DataPlane {
         openReplication({ shard: shardOf(shard), ...given, purpose: 'snapshot', signal }),
     }),
     streams,
-    verification: createVerification({
-      plan,
-      migration,
-      read: (shard, work) => pool(shard).withConnection(work),
-      write: (shard, work) => pool(shard).withConnection(work),
-      authority: options.authority,
-      applied: (from) => streams.applied(from),
-      transforms,
-    }),
+    verification,
     cutover,
     observation: createObservation({ pool, slot }),
     async close() {

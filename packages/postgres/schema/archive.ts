@@ -3,8 +3,8 @@ import type { ShardId } from '@crossfade/model/ids.ts'
 import type { ClientBase } from 'pg'
 
 /**
- * Makes a database refuse writes from sessions that begin from now on (`default_transaction_read_only`), with a comment of ours among the settings so
- * that a later plan knows whose it is. Idempotent; undone by `unarchiveDatabase`. Rejects with CF2220 when the role does not own the database.
+ * Makes a database refuse writes from sessions that begin from now on (`default_transaction_read_only`), marked among the settings as ours so
+ * that a later plan may undo it. Sessions of ours write all the same. Idempotent; undone by `unarchiveDatabase`. Rejects with CF2220 when the role does not own the database.
  */
 export async function archiveDatabase(client: ClientBase, shard: ShardId): Promise<void> {
   await alterDatabase(client, shard, ['SET default_transaction_read_only = on', "SET crossfade.archived = 'on'"])
@@ -17,7 +17,6 @@ export async function unarchiveDatabase(client: ClientBase, shard: ShardId): Pro
      WHERE d.datname = current_database() AND s.setrole = 0 AND 'crossfade.archived=on' = ANY (s.setconfig)`,
   )
   if (rows.length === 0) return
-  await client.query('SET default_transaction_read_only = off')
   await alterDatabase(client, shard, ['RESET default_transaction_read_only', 'RESET crossfade.archived'])
 }
 
@@ -26,7 +25,7 @@ async function alterDatabase(client: ClientBase, shard: ShardId, changes: readon
     const { rows } = await client.query<{ name: string; role: string }>(
       'SELECT quote_ident(current_database()) AS name, current_user AS role',
     )
-    await client.query('BEGIN READ WRITE')
+    await client.query('BEGIN')
     for (const change of changes) await client.query(`ALTER DATABASE ${rows[0]!.name} ${change}`)
     await client.query('COMMIT')
   } catch (error) {

@@ -5,7 +5,7 @@ import { projectTable } from './desired-table.ts'
 import { finding } from './finding.ts'
 import { closure } from './generate/order.ts'
 import { identifiersOf, type NewNames, rename } from './generate/sql-text.ts'
-import type { Address, Inventory, Routine, Sequence, View } from './inventory-types.ts'
+import type { Address, Inventory, Routine, SchemaObject, Sequence, View } from './inventory-types.ts'
 import { type SchemaMapping, type SchemaPlan, schemaMapping } from './mapping.ts'
 
 /** What the target should hold, and what of the source's cannot be there. */
@@ -129,7 +129,7 @@ export function desiredSchema(plan: SchemaPlan, source: Inventory, shard: ShardI
     ...collations.map((each) => each.address),
     ...statistics.map((each) => each.address),
   ])
-  const schemas = source.schemas.filter((schema) => scope.has(schema.name))
+  const schemas = [...source.schemas.filter((schema) => scope.has(schema.name)), ...newSchemas(source, tables)]
   for (const schema of schemas) kept.add(schema.address)
   const parts = partsOf(tables, views)
   const renameText = (text: string) => rename(text, names)
@@ -197,6 +197,17 @@ function schemasInScope(source: Inventory, mapping: SchemaMapping): Set<string> 
     if (target) scope.add(table.name.schema).add(target.schema)
   }
   return scope
+}
+
+/** Schemas that only the target has, because the plan moves tables into them. */
+function newSchemas(source: Inventory, tables: Inventory['tables']): SchemaObject[] {
+  const known = new Set(source.schemas.map((schema) => schema.name))
+  const found = new Map<string, SchemaObject>()
+  for (const { name, owner } of tables) {
+    if (!known.has(name.schema))
+      found.set(name.schema, { address: `pg_namespace of ${name.schema}`, name: name.schema, owner })
+  }
+  return [...found.values()]
 }
 
 /** Views, routines and types that cannot exist because of what the plan leaves out or renames, with the reason. */

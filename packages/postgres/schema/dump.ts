@@ -7,14 +7,14 @@ import { roleFindings } from './generate/attributes.ts'
 import { closingUnits, keyUnits, materializedIndexes, type ScriptTarget, viewUnits } from './generate/script.ts'
 import { may, must, type Statement, type WorkUnit } from './generate/step.ts'
 import { constraintUnits } from './generate/table-parts.ts'
-import { runPgDump } from './pg-dump.ts'
+import { type PgDump, runPgDump } from './pg-dump.ts'
 
 /**
  * The schema as pg_dump writes it, for plans that rename nothing: its breadth (aggregates, operators, casts, text search, event triggers, foreign servers)
  * with our indexes, constraints, owners and privileges, which must run in parts and beside the stream. Rejects with CF2217.
  */
 export async function dumpedSchema(
-  pgDump: string,
+  pgDump: PgDump,
   shard: ResolvedShard,
   desired: DesiredSchema,
   target: ScriptTarget,

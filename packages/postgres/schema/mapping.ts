@@ -65,3 +65,32 @@ export function schemaMapping(plan: SchemaPlan, source: Inventory): SchemaMappin
   const identical = source.tables.every((table) => relation(table.name) === null || !changed(table.name))
   return { relation, column, planned: entry, changed, identical, excluded, plannedTables: plan.tables }
 }
+
+/** Every table as a plan would have it that moves all of them and renames nothing. */
+export function unchangedTables(inventory: Inventory): ResolvedTable[] {
+  return inventory.tables
+    .filter((table) => table.root === null && table.kind !== 'foreign')
+    .map((table) => ({
+      source: table.name,
+      target: table.name,
+      route: { kind: 'whole' },
+      columns: table.columns.map((column) => ({
+        source: column.name,
+        target: column.name,
+        type: column.type,
+        generated: column.generated !== null,
+        identity: column.identity,
+      })),
+      identity: keyOf(table),
+      where: null,
+      transform: null,
+      binary: true,
+      leaves: table.leaves,
+      estimate: { rows: Math.max(0, table.rowsEstimate), bytes: table.bytes, pages: table.pages },
+    }))
+}
+
+function keyOf(table: Table): ResolvedTable['identity'] {
+  const primary = table.indexes.find((index) => index.primary)
+  return primary ? { kind: 'key', columns: primary.columns as string[] } : { kind: 'full' }
+}

@@ -5,8 +5,14 @@ import { promisify } from 'node:util'
 import { fail } from '@crossfade/model/failure.ts'
 import type { ResolvedShard } from '@crossfade/pipeline/resolved-plan.ts'
 import { shardConnection } from '../connection/connect.ts'
+import type { SecretSources } from '../connection/secret.ts'
 
 const run = promisify(execFile)
+
+export interface PgDump {
+  readonly path: string
+  readonly secrets: SecretSources | undefined
+}
 
 /**
  * The path of a pg_dump at least as new as the source, the oldest of those found (in PATH and where Debian installs them); null when there is none.
@@ -23,17 +29,12 @@ export async function findPgDump(option: string | null | undefined, sourceVersio
   return found.sort((a, b) => a.major - b.major)[0]?.path ?? null
 }
 
-/** Other programs of the same installation: `pg_restore` beside `pg_dump`. */
-export function besidePgDump(pgDump: string, program: string): string {
-  return pgDump.replace(/pg_dump$/, program)
-}
-
 /**
  * What libpq programs need to reach a shard; the password only in the environment, never among the arguments. Null when the connection verifies
  * certificates in a way that can't be told by environment variables.
  */
-export function libpqEnvironment(shard: ResolvedShard): NodeJS.ProcessEnv | null {
-  const { config } = shardConnection({ shard })
+function libpqEnvironment(shard: ResolvedShard, secrets: SecretSources | undefined): NodeJS.ProcessEnv | null {
+  const { config } = shardConnection({ shard, ...(secrets ? { secrets } : {}) })
   const ssl = config.ssl
   const mode = ssl === undefined ? 'prefer' : ssl === false ? 'disable' : 'require'
   if (typeof ssl === 'object' && ssl.rejectUnauthorized !== false) return null
@@ -52,11 +53,15 @@ export function libpqEnvironment(shard: ResolvedShard): NodeJS.ProcessEnv | null
 }
 
 /** Runs pg_dump and returns what it prints. Rejects with CF2217. */
-export async function runPgDump(pgDump: string, shard: ResolvedShard, args: readonly string[]): Promise<string> {
-  const environment = libpqEnvironment(shard)
+export async function runPgDump(pgDump: PgDump, shard: ResolvedShard, args: readonly string[]): Promise<string> {
+  const environment = libpqEnvironment(shard, pgDump.secrets)
   if (!environment) throw fail('CF2217', { shard: shard.id, reason: 'its TLS settings cannot be passed on' })
   try {
-    const { stdout } = await run(pgDump, [...args], { env: environment, maxBuffer: OUTPUT_BYTES_MAX, encoding: 'utf8' })
+    const { stdout } = await run(pgDump.path, [...args], {
+      env: environment,
+      maxBuffer: OUTPUT_BYTES_MAX,
+      encoding: 'utf8',
+    })
     return stdout
   } catch (error) {
     const text = (error as { stderr?: string }).stderr ?? String(error)

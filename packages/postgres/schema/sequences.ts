@@ -32,8 +32,12 @@ export async function carrySequenceValues(
 ): Promise<void> {
   const used = await Promise.all(from.map((shard) => shard.withConnection(readSequenceStates)))
   const wanted = new Map<string, bigint>()
+  const unused = new Set<string>()
   for (const state of used.flat()) {
-    if (!state.used) continue
+    if (!state.used) {
+      for (const key of keysOnTo(state, columnOnTo)) unused.add(key)
+      continue
+    }
     for (const key of keysOnTo(state, columnOnTo)) {
       const before = wanted.get(key)
       const further = before === undefined || (state.increment > 0n ? state.value > before : state.value < before)
@@ -41,7 +45,7 @@ export async function carrySequenceValues(
     }
   }
   const standing = await Promise.all(to.map((shard) => shard.withConnection(readSequenceStates)))
-  const classes = interleave(standing, wanted, BigInt(margin))
+  const classes = interleave(standing, wanted, unused, BigInt(margin))
   await Promise.all(
     to.map((shard, ordinal) =>
       shard.withConnection((client) =>
@@ -114,10 +118,10 @@ async function setSequences(
   const settings: { readonly name: string; readonly value: string }[] = []
   const strides: string[] = []
   for (const state of states) {
-    const goal = goalOf(state, wanted)
-    if (goal === undefined) continue
     const own = classes.get(tableKey(state.name))
-    const value = own ? own.value : nextPosition(state, goal, margin, shard)
+    const goal = goalOf(state, wanted)
+    if (!own && goal === undefined) continue
+    const value = own ? own.value : nextPosition(state, goal!, margin, shard)
     if (own && own.increment !== state.increment) {
       strides.push(`ALTER SEQUENCE ${quoteTable(state.name)} INCREMENT BY ${own.increment}`)
     }
@@ -137,6 +141,12 @@ function goalOf(state: SequenceState, wanted: ReadonlyMap<string, bigint>): bigi
   return byColumn ?? wanted.get(`sequence ${tableKey(state.name)}`)
 }
 
+/** For a sequence that nobody used yet, the value before its first. */
+function beforeFirst(state: SequenceState, unused: ReadonlySet<string>): bigint | undefined {
+  const known = unused.has(`sequence ${tableKey(state.name)}`) || (state.owner && unused.has(columnKey(state.owner)))
+  return known ? state.value - state.increment : undefined
+}
+
 interface SequenceClass {
   readonly value: bigint
   readonly increment: bigint
@@ -151,6 +161,7 @@ interface SequenceClass {
 function interleave(
   shards: readonly (readonly SequenceState[])[],
   wanted: ReadonlyMap<string, bigint>,
+  unused: ReadonlySet<string>,
   margin: bigint,
 ): readonly ReadonlyMap<string, SequenceClass>[] {
   const classes = shards.map(() => new Map<string, SequenceClass>())
@@ -159,7 +170,7 @@ function interleave(
   for (const first of shards[0]!) {
     const key = tableKey(first.name)
     const states = shards.map((states) => states.find((state) => tableKey(state.name) === key))
-    const goals = states.map((state) => state && goalOf(state, wanted))
+    const goals = states.map((state) => state && (goalOf(state, wanted) ?? beforeFirst(state, unused)))
     if (states.some((state) => !state || state.cycle || state.increment <= 0n) || goals.includes(undefined)) continue
     const present = states as SequenceState[]
     const used = present.reduce((most, state) => (state.used && state.value > most ? state.value : most), goals[0]!)

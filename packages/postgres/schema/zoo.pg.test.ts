@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { sharedTestCluster } from '@crossfade/embedded/testing.ts'
 import { findPgDump } from './pg-dump.ts'
-import { roundTrip, textOf } from './round-trip.ts'
-import { type Specimen, specimens } from './zoo.ts'
+import { roundTrip, textOf } from './testing/round-trip.ts'
+import { type Specimen, specimens } from './testing/zoo.ts'
 
 const ways = [
   { name: 'catalogs 14 → 18', from: 14, to: 18, dump: false },

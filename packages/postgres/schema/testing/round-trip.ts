@@ -7,12 +7,12 @@ import { tableKey } from '@crossfade/model/table-name.ts'
 import type { TaskContext } from '@crossfade/pipeline/data-plane.ts'
 import type { ResolvedPlan, ResolvedTable } from '@crossfade/pipeline/resolved-plan.ts'
 import type pg from 'pg'
-import { connect } from '../connection/connect.ts'
-import { createPool, type ShardPool } from '../connection/pool.ts'
-import { testPlan } from '../testing/plan.ts'
-import { createInfrastructure, type PostgresInfrastructure } from './infrastructure.ts'
-import { readInventory } from './inventory.ts'
-import type { Inventory, Table } from './inventory-types.ts'
+import { connect } from '../../connection/connect.ts'
+import { createPool, type ShardPool } from '../../connection/pool.ts'
+import { testPlan } from '../../testing/plan.ts'
+import { createInfrastructure, type PostgresInfrastructure } from '../infrastructure.ts'
+import { readInventory } from '../inventory.ts'
+import { unchangedTables } from '../mapping.ts'
 
 export interface RoundTripOptions {
   readonly source: Cluster
@@ -54,7 +54,7 @@ export async function roundTrip(options: RoundTripOptions): Promise<RoundTrip> {
   const inventory = await readInventory(source)
   const url = (database: TestDatabase) =>
     options.user ? database.url.replace('postgres://postgres@', `postgres://${options.user}@`) : database.url
-  const tables = plannedTables(inventory)
+  const tables = unchangedTables(inventory)
   const plan: ResolvedPlan = {
     ...testPlan({
       source: { topology: { kind: 'single', shard: asShardId('source/a') }, urls: { 'source/a': url(sourceDatabase) } },
@@ -114,30 +114,6 @@ export function testContext(more: Partial<TaskContext> = {}): TaskContext {
   }
 }
 
-/** Every table that is no partition, as the planner would resolve it when nothing is renamed. */
-export function plannedTables(inventory: Inventory): ResolvedTable[] {
-  return inventory.tables
-    .filter((table) => table.root === null && table.kind !== 'foreign')
-    .map((table) => ({
-      source: table.name,
-      target: table.name,
-      route: { kind: 'whole' },
-      columns: table.columns.map((column) => ({
-        source: column.name,
-        target: column.name,
-        type: column.type,
-        generated: column.generated !== null,
-        identity: column.identity,
-      })),
-      identity: identityOf(table),
-      where: null,
-      transform: null,
-      binary: true,
-      leaves: table.leaves,
-      estimate: { rows: 0, bytes: 0, pages: 0 },
-    }))
-}
-
 export function textOf(findings: readonly Finding[]): string[] {
   return findings.map((each) => `${each.code} ${each.severity} ${each.message}`)
 }
@@ -146,11 +122,6 @@ export function tableNamed(tables: readonly ResolvedTable[], name: string): Reso
   const found = tables.find((table) => tableKey(table.source) === name)
   if (!found) throw new Error(`the plan has no table ${name}`)
   return found
-}
-
-function identityOf(table: Table): ResolvedTable['identity'] {
-  const primary = table.indexes.find((index) => index.primary)
-  return primary ? { kind: 'key', columns: primary.columns as string[] } : { kind: 'full' }
 }
 
 async function superuser(database: TestDatabase): Promise<pg.Client> {
