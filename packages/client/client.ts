@@ -21,7 +21,7 @@ export const defaultLimits = {
   holdMsMax: 10_000,
   /** Writes and transactions held at once. */
   heldMax: 10_000,
-  /** How often a held write is tried again without a new routing, in milliseconds. */
+  /** After how long, at the latest, one held write is tried again without a new routing, in milliseconds. */
   probeMs: 100,
   /** How long a database that does not answer is tried again before its error reaches the program, in milliseconds. */
   unreachableMsMax: 5_000,
@@ -129,6 +129,7 @@ class RoutedClient extends EventEmitter<ClientEvents> implements ShardClient {
     const before = this.#routing
     if (before && routing.epoch <= before.epoch) return
     this.#routing = routing
+    this.#holds.hurry()
     for (const unit of this.#holds.units()) {
       if (!routing.fenced.includes(unit)) this.#holds.release(unit)
     }

@@ -7,7 +7,7 @@ export interface HoldLimits {
   readonly holdMsMax: number
   /** Statements and transactions that are held at once; over it the next one gets CF7104. */
   readonly heldMax: number
-  /** So often one of those that are held is sent again, in case the fence was opened without a new routing. */
+  /** At the latest after this long one of those that are held is sent again, in case the fence was opened without a new routing. */
   readonly probeMs: number
 }
 
@@ -31,6 +31,9 @@ export interface HoldFigures {
   readonly holdMs: DurationFigures
 }
 
+/** The first of those attempts comes so soon after a hold or a new routing; each further one after twice as long, up to `probeMs`. */
+const probeFirstMs = 5
+
 /** What waits for a fence to open, in the order in which it came, per unit. */
 export class Holds {
   readonly #limits: HoldLimits
@@ -39,6 +42,7 @@ export class Holds {
   #held = 0
   #holds = 0
   #probe: NodeJS.Timeout | null = null
+  #probeDelayMs = probeFirstMs
   #closed = false
 
   constructor(limits: HoldLimits) {
@@ -48,6 +52,7 @@ export class Holds {
   /** Begins to hold one. Throws CF7104 when too many are held. */
   begin(unit: ShardId): Hold {
     if (this.#held >= this.#limits.heldMax) throw fail('CF7104', { unit, limit: this.#limits.heldMax })
+    if (this.#held === 0) this.#probeDelayMs = probeFirstMs
     this.#held += 1
     this.#holds += 1
     return { unit, since: performance.now(), again: false }
@@ -86,7 +91,7 @@ export class Holds {
       if (hold.again) queue.unshift(waiter)
       else queue.push(waiter)
       hold.again = true
-      this.#probe ??= setTimeout(() => this.#sendProbes(), this.#limits.probeMs)
+      if (!this.#probe) this.#planProbe()
     })
   }
 
@@ -95,6 +100,14 @@ export class Holds {
     const queue = this.#waiting.get(unit) ?? []
     this.#waiting.delete(unit)
     for (const waiter of queue) waiter.release()
+  }
+
+  /** Something has changed: the next attempts come soon. */
+  hurry(): void {
+    this.#probeDelayMs = probeFirstMs
+    if (!this.#probe) return
+    clearTimeout(this.#probe)
+    this.#planProbe()
   }
 
   /** Units that something waits for. */
@@ -120,7 +133,13 @@ export class Holds {
       queue.shift()?.release()
       if (queue.length === 0) this.#waiting.delete(unit)
     }
-    if (this.#waiting.size > 0) this.#probe = setTimeout(() => this.#sendProbes(), this.#limits.probeMs)
+    this.#probeDelayMs *= 2
+    // Where nobody else waits, the next hold of those that were sent plans the next one.
+    if (this.#waiting.size > 0) this.#planProbe()
+  }
+
+  #planProbe(): void {
+    this.#probe = setTimeout(() => this.#sendProbes(), Math.min(this.#probeDelayMs, this.#limits.probeMs))
   }
 
   #remove(unit: ShardId, waiter: Waiter): void {
