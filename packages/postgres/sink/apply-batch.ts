@@ -303,7 +303,7 @@ async function settled<T>(work: readonly Promise<T>[]): Promise<T[]> {
 }
 
 /** What the database refused, coded; failures and lost connections as they are. */
-function applyFailure(error: unknown): unknown {
+export function applyFailure(error: unknown): unknown {
   if (error instanceof Failure) return error
   if (!(error instanceof StepError)) return error
   const cause = error.cause

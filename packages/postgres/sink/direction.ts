@@ -1,5 +1,5 @@
 import { fail } from '@crossfade/model/failure.ts'
-import type { MigrationId, ShardId } from '@crossfade/model/ids.ts'
+import type { MigrationId } from '@crossfade/model/ids.ts'
 import { otherSide, type Side } from '@crossfade/model/stage.ts'
 import { type TableName, tableKey } from '@crossfade/model/table-name.ts'
 import type { ResolvedColumn, ResolvedPlan, ResolvedShard, ResolvedTable } from '@crossfade/pipeline/resolved-plan.ts'
@@ -22,8 +22,6 @@ export interface Direction {
   readonly tables: readonly DirectedTable[]
   /** By `tableKey` of the name on the side that is followed. */
   readonly byName: ReadonlyMap<string, DirectedTable>
-  /** By `tableKey` of the name on the source, which is how routes name parents. */
-  readonly bySource: ReadonlyMap<string, DirectedTable>
   /** Whether the stream may send binary cells: every table's fit the applied side, none is transformed, all keys can be read. */
   readonly binary: boolean
 }
@@ -73,16 +71,8 @@ export function directionOf(
     topology: plan[to].topology,
     tables,
     byName: new Map(tables.map((table) => [tableKey(table.from), table])),
-    bySource: new Map(tables.map((table) => [tableKey(table.plan.source), table])),
     binary: plan.tables.every((table) => table.binary && table.transform === null && keysAreReadable(plan, table)),
   }
-}
-
-/** The shard of a side by its id. Throws CF9001 for one that the plan does not have. */
-export function shardOf(shards: readonly ResolvedShard[], id: ShardId): ResolvedShard {
-  const shard = shards.find((candidate) => candidate.id === id)
-  if (!shard) throw fail('CF9001', { reason: `the plan has no shard ${id}` })
-  return shard
 }
 
 function directTable(plan: ResolvedPlan, table: ResolvedTable, from: Side, transforms: TransformPairs): DirectedTable {

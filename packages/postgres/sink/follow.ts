@@ -8,12 +8,13 @@ import type { ResolvedPlan, ResolvedShard } from '@crossfade/pipeline/resolved-p
 import type { Client } from 'pg'
 import type { ChangeStream } from '../changes/read.ts'
 import type { StreamEvent } from '../changes/transaction.ts'
+import { codeOf } from '../connection/connection-failure.ts'
 import { isTransient } from '../connection/transient.ts'
-import { Applier } from './apply-batch.ts'
+import { Applier, applyFailure } from './apply-batch.ts'
 import { Batcher, type MeasuredBatch, type StreamItem } from './batcher.ts'
 import { copiedPositions } from './copied-positions.ts'
-import { carryDefinitions } from './definitions.ts'
-import { type DirectedTable, type Direction, shardOf } from './direction.ts'
+import { carryDefinitions, DefinitionsChanged, type DefinitionsContext, withAddedColumns } from './definitions.ts'
+import type { DirectedTable, Direction } from './direction.ts'
 import { keyTexts } from './layout.ts'
 import { OriginReader } from './origin-reader.ts'
 import { comparePositions, type Position, wholeLsn } from './position.ts'
@@ -39,7 +40,7 @@ export interface FollowOptions {
   readonly connectTarget: (shard: ResolvedShard) => Promise<Client>
   readonly connectOrigin: (shard: ResolvedShard) => Promise<Client>
   /** Starts reading the followed shard's slot after `startAt`; null: where the slot stands. */
-  readonly read: (startAt: Lsn | null, signal: AbortSignal) => ChangeStream
+  readonly read: (startAt: Lsn | null, direction: Direction, signal: AbortSignal) => ChangeStream
 }
 
 /**
@@ -54,9 +55,12 @@ export async function follow(options: FollowOptions): Promise<void> {
       const run = new FollowRun(options, meter)
       try {
         await run.untilAborted()
-      } catch (error) {
+      } catch (thrown) {
         if (signal.aborted) return
-        if (isStale(error) || !isTransient(error)) throw error
+        if (thrown instanceof DefinitionsChanged) continue
+        const error = applyFailure(thrown)
+        const outdated = codeOf(thrown) === undefinedColumn && attempt < outdatedMax
+        if (isStale(error) || !(isTransient(error) || outdated)) throw error
         attempt = run.progressed ? 0 : attempt + 1
         await systemClock.sleep(reconnectMs[Math.min(attempt, reconnectMs.length - 1)]!, signal).catch(() => {})
       }
@@ -65,6 +69,10 @@ export async function follow(options: FollowOptions): Promise<void> {
     meter.stop()
   }
 }
+
+/** Another stream has just carried a dropped column over; the next run sees the tables as they are. */
+const undefinedColumn = '42703'
+const outdatedMax = 3
 
 function isStale(error: unknown): boolean {
   return error instanceof Failure && error.code === 'CF6006'
@@ -82,6 +90,7 @@ class FollowRun {
   #applier!: Applier
   #batcher!: Batcher
   #stream!: ChangeStream
+  #definitions!: DefinitionsContext
   #applying: MeasuredBatch | null = null
   #advancedAt = 0
   #taken = new Signal()
@@ -109,7 +118,8 @@ class FollowRun {
   }
 
   async #open(): Promise<void> {
-    const { plan, direction, from, context, connectTarget, connectOrigin } = this.#options
+    const { plan, from, context, connectTarget, connectOrigin } = this.#options
+    let { direction } = this.#options
     const opened = await Promise.allSettled(
       direction.toShards.map((shard) =>
         openTargetSession(
@@ -123,6 +133,10 @@ class FollowRun {
     this.#origins = direction.fromShards.map((shard) => new OriginReader(shard, connectOrigin))
     const origin = this.#origins.find((reader) => reader.shard.id === from)!
     const otherOrigins = this.#origins.filter((reader) => reader !== origin)
+    const effective = await withAddedColumns({ plan, direction, sessions: this.#sessions, origin })
+    for (const session of this.#sessions) session.redirect(direction, effective)
+    direction = effective
+    this.#definitions = { plan, direction, sessions: this.#sessions, origin }
     const router = new RowRouter(direction, routeLookup(this.#sessions, origin))
     this.#applier = new Applier({ direction, router, sessions: this.#sessions, origin, otherOrigins })
 
@@ -130,7 +144,7 @@ class FollowRun {
     const start = positions[0]!
     const copied = await copiedPositions(this.#sessions, direction, from)
     this.#batcher = new Batcher({
-      tableOf: this.#tableOf(),
+      tableOf: this.#tableOf(direction),
       rowsMax: plan.changes.batchRowsMax,
       bytesMax: plan.changes.batchBytesMax,
       start,
@@ -140,18 +154,17 @@ class FollowRun {
       truncatedShard: direction.fromShards.length > 1 ? { id: from, topology: plan[direction.from].topology } : null,
     })
     const startAt = wholeLsn(start)
-    this.#stream = this.#options.read(startAt === zeroLsn ? null : startAt, this.#stop.signal)
+    this.#stream = this.#options.read(startAt === zeroLsn ? null : startAt, direction, this.#stop.signal)
     this.#meter.source = {
       received: () => this.#stream.received,
       oldestMs: () => this.#applying?.oldestMs ?? this.#batcher.oldestMs,
     }
     if (startAt !== zeroLsn) this.#meter.reached(startAt)
-    shardOf(direction.fromShards, from)
   }
 
   /** Tables that this stream carries: all of the plan, but reference tables only from the side's first shard. */
-  #tableOf(): (name: TableName) => DirectedTable | null {
-    const { direction, from } = this.#options
+  #tableOf(direction: Direction): (name: TableName) => DirectedTable | null {
+    const { from } = this.#options
     const first = direction.fromShards[0]!.id === from
     return (name) => {
       const table = direction.byName.get(tableKey(name)) ?? null
@@ -240,7 +253,7 @@ class FollowRun {
 
   /** The table was altered on the followed side: carried over where the plan says so and it can be, otherwise the stream stops (CF3203). */
   async #redefine(event: Extract<StreamEvent, { kind: 'relationChanged' }>): Promise<void> {
-    await carryDefinitions(event, this.#options, this.#sessions)
+    await carryDefinitions(event, this.#definitions)
   }
 
   #close(reason: unknown): void {

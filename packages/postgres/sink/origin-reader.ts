@@ -46,6 +46,12 @@ export class OriginReader {
     return (await pipeline.run())[step]!.rows
   }
 
+  async select(sql: string, parameters: readonly (string | null)[]): Promise<(string | null)[][]> {
+    const { pipeline } = await this.#open()
+    const step = pipeline.execute(sql, parameters)
+    return (await pipeline.run())[step]!.rows
+  }
+
   async hasKey(table: DirectedTable, key: readonly string[]): Promise<boolean> {
     const { pipeline } = await this.#open()
     const match = table.key.map((column, index) => `${quoteIdentifier(column.from)} = $${index + 1}`).join(' AND ')

@@ -139,6 +139,16 @@ export class SinkBench {
     }
   }
 
+  /** Opens the test's own connection again after its server was killed. */
+  async reconnect(shard: string): Promise<void> {
+    const id = asShardId(shard)
+    await this.clients
+      .get(id)!
+      .end()
+      .catch(() => {})
+    this.clients.set(id, await openClient(this.databases.get(id)!.url))
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#running.map((running) => running.stop()))
     for (const client of this.clients.values()) {
@@ -163,13 +173,7 @@ export async function startSinkBench(options: BenchOptions): Promise<SinkBench> 
       const id = asShardId(`${side}/${index}`)
       const database = await freshDatabase(cluster, side)
       bench.databases.set(id, database)
-      const client = new pg.Client({
-        connectionString: database.url,
-        options: '-c TimeZone=UTC',
-        types: { getTypeParser: () => (value: unknown) => value } as never,
-      })
-      client.on('error', () => {})
-      await client.connect()
+      const client = await openClient(database.url)
       bench.clients.set(id, client)
       await createControlSchema(client, id)
       await client.query(sql)
@@ -231,6 +235,17 @@ export async function startSinkBench(options: BenchOptions): Promise<SinkBench> 
     listener: options.listener ?? (() => believingListener()),
   })
   return bench
+}
+
+async function openClient(url: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    connectionString: url,
+    options: '-c TimeZone=UTC',
+    types: { getTypeParser: () => (value: unknown) => value } as never,
+  })
+  client.on('error', () => {})
+  await client.connect()
+  return client
 }
 
 /** Equal shares of `buckets` for each shard. */

@@ -54,7 +54,7 @@ export function createStreams(options: StreamsOptions): Streams {
         listener: options.listener(from, context),
         connectTarget: (target) => open(target, 'apply', true),
         connectOrigin: (origin) => open(origin, 'look up', false),
-        read: (startAt, signal) =>
+        read: (startAt, effective, signal) =>
           readChanges({
             shard,
             ...(secrets ? { secrets } : {}),
@@ -66,7 +66,7 @@ export function createStreams(options: StreamsOptions): Streams {
             binary: direction.binary,
             signal,
             limits: { pieceRowsMax: plan.changes.batchRowsMax },
-            tables: direction.tables.map((table) => ({
+            tables: effective.tables.map((table) => ({
               schema: table.from.schema,
               name: table.from.name,
               columns: table.columns

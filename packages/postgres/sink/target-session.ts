@@ -42,7 +42,8 @@ export class TargetSession {
   readonly shard: ShardId
   readonly client: Client
   readonly pipeline: Pipeline
-  readonly tables: ReadonlyMap<DirectedTable, AppliedTable>
+  /** What is there, by the direction's tables. */
+  tables: ReadonlyMap<DirectedTable, AppliedTable>
   /** As stored in the database. */
   position: Position
   readonly #options: TargetSessionOptions
@@ -79,6 +80,17 @@ export class TargetSession {
 
   get open(): boolean {
     return this.#open
+  }
+
+  /** The same tables with more columns. */
+  redirect(before: Direction, after: Direction): void {
+    if (before === after) return
+    const tables = new Map<DirectedTable, AppliedTable>()
+    before.tables.forEach((table, ordinal) => {
+      const applied = this.tables.get(table)
+      if (applied) tables.set(after.tables[ordinal]!, applied)
+    })
+    this.tables = tables
   }
 
   /** Throws CF3205 when the table is not there. */
