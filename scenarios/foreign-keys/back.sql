@@ -1,0 +1,2 @@
+INSERT INTO badge VALUES (500, 101);
+DELETE FROM employee WHERE id = 59;

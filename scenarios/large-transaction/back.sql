@@ -1,0 +1,1 @@
+UPDATE big SET v = upper(v) WHERE id % 10 = 1;

@@ -1,0 +1,20 @@
+-- DM-03: views, materialized views, functions, triggers, rules, policies, comments, statistics, exclusion constraints, partial and expression indexes
+CREATE EXTENSION IF NOT EXISTS plpgsql;
+CREATE TABLE room (id integer PRIMARY KEY, name text COLLATE "C" NOT NULL, floor smallint NOT NULL DEFAULT 0, updated timestamptz);
+CREATE TABLE booking (id integer PRIMARY KEY, room_id integer NOT NULL REFERENCES room, during tsrange NOT NULL, guest text, EXCLUDE USING gist (during WITH &&) WHERE (room_id = 1));
+CREATE UNIQUE INDEX room_by_name ON room (lower(name)) WHERE floor >= 0;
+CREATE INDEX room_covering ON room (floor DESC NULLS LAST) INCLUDE (name) WITH (fillfactor = 80);
+CREATE STATISTICS room_stats (dependencies) ON name, floor FROM room;
+CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.updated := '2026-01-01'; RETURN NEW; END $$;
+CREATE TRIGGER room_stamp BEFORE UPDATE OF name ON room FOR EACH ROW WHEN (OLD.name IS DISTINCT FROM NEW.name) EXECUTE FUNCTION stamp();
+CREATE VIEW busy AS SELECT r.name, count(*) AS bookings FROM room r JOIN booking b ON b.room_id = r.id GROUP BY 1;
+CREATE VIEW busier AS SELECT * FROM busy WHERE bookings > 1;
+CREATE MATERIALIZED VIEW floors AS SELECT floor, count(*) AS rooms FROM room GROUP BY 1;
+CREATE UNIQUE INDEX floors_key ON floors (floor);
+CREATE RULE no_delete AS ON DELETE TO booking WHERE OLD.guest = 'keep' DO INSTEAD NOTHING;
+ALTER TABLE booking ENABLE ROW LEVEL SECURITY;
+CREATE POLICY guests ON booking FOR SELECT USING (guest = current_user);
+COMMENT ON TABLE room IS 'It''s a room'; COMMENT ON COLUMN room.floor IS 'above ground';
+INSERT INTO room SELECT n, 'Room ' || n, n % 4 FROM generate_series(1, 30) n;
+INSERT INTO booking SELECT n, 1 + n % 30, tsrange(timestamp '2026-01-01' + n * interval '1 day', timestamp '2026-01-01' + n * interval '1 day' + interval '5 hours'), 'g' || n FROM generate_series(1, 90) n;
+REFRESH MATERIALIZED VIEW floors;
