@@ -5,4 +5,6 @@ INSERT INTO event_2025 (id, at, kind, body) VALUES (9999, '2025-06-01', 'z', 'th
 -- then
 UPDATE spread SET id = id + 10000 WHERE id % 10 = 0;
 -- then
-TRUNCATE event_other;
+TRUNCATE spread;
+INSERT INTO spread SELECT n, 'again ' || n FROM generate_series(1, 300) n;
+UPDATE spread SET id = id + 10000 WHERE id % 10 = 0;
