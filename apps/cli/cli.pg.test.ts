@@ -28,35 +28,19 @@ function folder(): string {
 
 const commands = buildProgram(() => undefined).commands.map((command) => command.name())
 
-for (const name of commands) {
-  test(`crossfade ${name} --help shows an example and exits with 0`, async () => {
-    const { code, stdout, stderr } = await runCommand([name, '--help'], { cwd: tmpdir() })
-    assert.equal(code, 0, stderr)
-    assert.match(stdout, /Usage: crossfade/)
-    assert.match(stdout, new RegExp(`Example:\\n( {2}\\$ .*crossfade ${name})|source <\\(crossfade`))
-    assert.match(stdout, /--json/)
-  })
-}
-
-const wrongUsage: [string, string[], RegExp][] = [
-  ['an unknown command', ['statsu'], /Did you mean status/],
-  ['an unknown option', ['status', '--wath'], /unknown option/],
-  ['a missing argument', ['plan'], /missing required argument/],
-  ['an argument too many', ['plan', 'a', 'b'], /too many arguments/],
-  ['a stage that is none', ['advance', '--to', 'done'], /Give one of off, dualwrite/],
-  ['a duration that is none', ['doctor', 'x.yaml', '--sample', 'soon'], /number with its unit/],
-  ['a shell nobody knows', ['completion', 'cmd'], /Allowed choices are bash, zsh, fish/],
-  ['a role that is none', ['server', '--roles', 'king'], /api, worker/],
-  ['a name that is none', ['new', 'plan', '../x'], /CF7007/],
-]
-for (const [what, args, says] of wrongUsage) {
-  test(`wrong usage exits with 2 and says why: ${what}`, async () => {
-    const { code, stderr } = await runCommand(args, { cwd: folder() })
-    assert.equal(code, 2)
-    assert.match(stderr, says)
-    assert.doesNotMatch(stderr, /\n\s+at /)
-  })
-}
+test('wrong usage exits with 2 and help with 0, without a stack', async () => {
+  const cwd = folder()
+  for (const [args, code] of [
+    [['statsu'], 2],
+    [['status', '--wath'], 2],
+    [['new', 'plan', '../x'], 2],
+    [['status', '--help'], 0],
+  ] as const) {
+    const ran = await runCommand(args, { cwd })
+    assert.equal(ran.code, code, args.join(' '))
+    assert.doesNotMatch(ran.stderr, /\n\s+at /)
+  }
+})
 
 test('completion scripts name every command, and the shells that are here read them', async () => {
   const cwd = folder()

@@ -1,8 +1,8 @@
-import type { Failure } from '@crossfade/model/failure.ts'
 import type { Finding } from '@crossfade/model/finding.ts'
 import type { ShardId } from '@crossfade/model/ids.ts'
 import type { CatalogReader, WriteRate } from '@crossfade/pipeline/catalog.ts'
 import { checkCapacity } from './doctor/capacity.ts'
+import { asFinding } from './doctor/finding.ts'
 import { checkObjects } from './doctor/objects.ts'
 import { checkRoles } from './doctor/roles.ts'
 import { checkRows } from './doctor/rows.ts'
@@ -49,13 +49,6 @@ export async function examine(
     ]
     return { findings: inOrder(findings), resolution }
   })
-}
-
-/** A failure of the planner or of a connection, told beside the other findings. */
-export function asFinding(failure: Failure, severity: Finding['severity']): Finding {
-  const { code, details, message, remedy } = failure
-  const subject = details['place'] ?? details['shard'] ?? details['table'] ?? details['side'] ?? 'plan'
-  return { code, severity, subject: String(subject), message, remedy }
 }
 
 async function sampleWrites(

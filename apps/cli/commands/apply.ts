@@ -1,7 +1,4 @@
 import { isStage, type Stage, stages } from '@crossfade/model/stage.ts'
-import { examine } from '@crossfade/plan/doctor.ts'
-import { loadPlan } from '@crossfade/plan/load.ts'
-import { postgresCatalogs } from '@crossfade/postgres/source/catalog.ts'
 import { InvalidArgumentError } from 'commander'
 import { exitCodes } from '../terminal/exit-codes.ts'
 import { findingsText } from '../terminal/findings.ts'
@@ -10,6 +7,9 @@ import { printJson, printNote, printText } from '../terminal/output.ts'
 import type { Register } from './command.ts'
 import { asker, type ControlOptions, isOver, withControl, withCrossfade } from './context.ts'
 import { follow, restingAt, sayDetached } from './follow.ts'
+
+/** How long the sources' write rate is watched before a start. */
+const watchMs = 1000
 
 interface ApplyOptions extends ControlOptions {
   readonly until?: Stage
@@ -31,11 +31,13 @@ export const registerApply: Register = (program, end) => {
       .option('--no-doctor', 'do not examine the databases first'),
     'crossfade apply move.plan.ts --until shadow',
   ).action(async (file: string, options: ApplyOptions) => {
+    const { loadPlan } = await import('@crossfade/plan/load.ts')
+    const { examineLoaded } = await import('../wiring/planning.ts')
     const loaded = await loadPlan(file)
     await withCrossfade(options, async (crossfade) => {
       const { service } = crossfade
       const started = (await service.list()).find((one) => one.name === loaded.document.name && !isOver(one))
-      const { findings, resolution } = await examine(loaded, postgresCatalogs, { sampleMs: started ? 0 : 1000 })
+      const { findings, resolution } = await examineLoaded(loaded, started ? 0 : watchMs)
       const blocking = findings.filter(({ severity }) => severity === 'block')
       // What a migration made itself would be in its own way; a plan that does not resolve is none.
       const isRefused = !resolution.plan || (!started && options.doctor && blocking.length > 0)

@@ -11,7 +11,7 @@ export const registerCompletion: Register = (program) => {
       .summary('print what makes your shell complete crossfade')
       .description('Prints a completion script for bash, zsh or fish.')
       .addArgument(new Argument('<shell>').choices(shells)),
-    'source <(crossfade completion bash)',
+    'crossfade completion bash > ~/.local/share/bash-completion/completions/crossfade',
   ).action((shell: (typeof shells)[number]) => printText(completionScript(program, shell)))
 }
 

@@ -3,7 +3,7 @@ import type { Asker, MigrationDetail, MigrationService } from '@crossfade/engine
 import { fail } from '@crossfade/model/failure.ts'
 import type { MigrationId } from '@crossfade/model/ids.ts'
 import type { Command } from 'commander'
-import { type OpenCrossfade, openCrossfade } from '../wiring/open.ts'
+import type { OpenCrossfade } from '../wiring/open.ts'
 import { type CommonOptions, common } from './command.ts'
 
 export interface ControlOptions extends CommonOptions {
@@ -35,6 +35,8 @@ export async function withCrossfade<Result>(
   options: ControlOptions,
   use: (crossfade: OpenCrossfade) => Promise<Result>,
 ): Promise<Result> {
+  // Help, completion and wrong usage do not pay for loading the engine.
+  const { openCrossfade } = await import('../wiring/open.ts')
   const crossfade = await openCrossfade({ control: options.control })
   try {
     return await use(crossfade)

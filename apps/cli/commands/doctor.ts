@@ -1,7 +1,4 @@
-import { examine } from '@crossfade/plan/doctor.ts'
-import { loadPlan } from '@crossfade/plan/load.ts'
 import { milliseconds } from '@crossfade/plan/quantity.ts'
-import { postgresCatalogs } from '@crossfade/postgres/source/catalog.ts'
 import { exitCodes } from '../terminal/exit-codes.ts'
 import { findingsText } from '../terminal/findings.ts'
 import { printJson, printText } from '../terminal/output.ts'
@@ -25,7 +22,9 @@ export const registerDoctor: Register = (program, end) => {
       ),
     'crossfade doctor move.plan.ts',
   ).action(async (file: string, options: CommonOptions & { sample: number }) => {
-    const { findings } = await examine(await loadPlan(file), postgresCatalogs, { sampleMs: options.sample })
+    const { loadPlan } = await import('@crossfade/plan/load.ts')
+    const { examineLoaded } = await import('../wiring/planning.ts')
+    const { findings } = await examineLoaded(await loadPlan(file), options.sample)
     const blocked = findings.some((finding) => finding.severity === 'block')
     if (options.json) printJson({ ready: !blocked, findings })
     else printText(findingsText(findings))

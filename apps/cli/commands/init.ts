@@ -1,6 +1,3 @@
-import { draftAsTypeScript, draftAsYaml, variableOf } from '@crossfade/plan/draft-text.ts'
-import { inspect } from '@crossfade/plan/init.ts'
-import { postgresCatalogs } from '@crossfade/postgres/source/catalog.ts'
 import { InvalidArgumentError } from 'commander'
 import { printJson, printNote, printText } from '../terminal/output.ts'
 import { writeNewFile } from '../terminal/write-new-file.ts'
@@ -30,6 +27,9 @@ export const registerInit: Register = (program) => {
       .option('-f, --force', 'overwrite the file'),
     'crossfade init postgres://app@db-a/app postgres://app@db-b/app --targets 4',
   ).action(async (urls: string[], options: InitOptions) => {
+    const { draftAsTypeScript, draftAsYaml, variableOf } = await import('@crossfade/plan/draft-text.ts')
+    const { inspect } = await import('@crossfade/plan/init.ts')
+    const { postgresCatalogs } = await import('@crossfade/postgres/source/catalog.ts')
     const draft = await inspect({ urls, targets: options.targets, name: options.name }, postgresCatalogs)
     const asYaml = options.yaml || /\.ya?ml$/.test(options.out ?? '')
     const text = asYaml ? draftAsYaml(draft) : draftAsTypeScript(draft)

@@ -2,11 +2,9 @@ import { basename, join } from 'node:path'
 import { fail } from '@crossfade/model/failure.ts'
 import { asShardId } from '@crossfade/model/ids.ts'
 import type { CatalogTable } from '@crossfade/pipeline/catalog.ts'
-import { listTransformers, newPlan, newScenario, newTransform } from '@crossfade/plan/generate.ts'
 import { isMovable } from '@crossfade/plan/selection.ts'
 import { findTable } from '@crossfade/plan/table-pattern.ts'
 import { textTable } from '@crossfade/plan/text-table.ts'
-import { postgresCatalogs } from '@crossfade/postgres/source/catalog.ts'
 import { Argument } from 'commander'
 import { printJson, printNote, printText } from '../terminal/output.ts'
 import { writeNewFile } from '../terminal/write-new-file.ts'
@@ -38,6 +36,7 @@ export const registerNew: Register = (program) => {
     'crossfade new transform hideEmails --from postgres://app@db/app --table users',
   ).action(async (kind: (typeof kinds)[number], name: string | undefined, options: NewOptions) => {
     if (kind === 'transform' && options.list) {
+      const { listTransformers } = await import('@crossfade/plan/generate.ts')
       const transformers = listTransformers()
       if (options.json) return printJson(transformers)
       return printText(
@@ -62,6 +61,7 @@ async function newFiles(
   name: string,
   options: NewOptions,
 ): Promise<readonly { path: string; text: string }[]> {
+  const { newPlan, newScenario, newTransform } = await import('@crossfade/plan/generate.ts')
   if (kind === 'plan')
     return [{ path: `${basename(name)}.plan.ts`, text: newPlan(name.toLowerCase().replaceAll('_', '-')) }]
   const tables = options.from === undefined ? [] : await tablesOf(options.from)
@@ -81,6 +81,7 @@ async function newFiles(
 }
 
 async function tablesOf(url: string): Promise<readonly CatalogTable[]> {
+  const { postgresCatalogs } = await import('@crossfade/postgres/source/catalog.ts')
   const session = await postgresCatalogs.open({ id: asShardId('source/main'), url, secret: null })
   try {
     return (await session.tables()).filter((table) => isMovable(table) && table.kind !== 'foreign')

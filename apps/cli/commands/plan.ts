@@ -1,12 +1,10 @@
 import type { ResolvedPlan } from '@crossfade/pipeline/resolved-plan.ts'
 import { describePlan, planReport } from '@crossfade/plan/describe.ts'
 import { describeChanges, diffPlans } from '@crossfade/plan/diff.ts'
-import { asFinding } from '@crossfade/plan/doctor.ts'
-import { loadPlan } from '@crossfade/plan/load.ts'
+import { asFinding } from '@crossfade/plan/doctor/finding.ts'
 import { exitCodes } from '../terminal/exit-codes.ts'
 import { findingsText } from '../terminal/findings.ts'
 import { printJson, printText } from '../terminal/output.ts'
-import { surveyPlan } from '../wiring/planning.ts'
 import type { Register } from './command.ts'
 import { type ControlOptions, withControl, withCrossfade } from './context.ts'
 
@@ -22,7 +20,8 @@ export const registerPlan: Register = (program, end) => {
       .option('--diff', 'show what changed since the plan was last applied'),
     'crossfade plan move.plan.ts --diff',
   ).action(async (file: string, options: ControlOptions & { diff?: boolean }) => {
-    const { plan, forecast, problems, remarks } = await surveyPlan(await loadPlan(file))
+    const { surveyPlan } = await import('../wiring/planning.ts')
+    const { plan, forecast, problems, remarks } = await surveyPlan(file)
     if (!plan || !forecast) {
       const findings = problems.map((problem) => asFinding(problem, 'block'))
       if (options.json) printJson({ findings })

@@ -1,5 +1,4 @@
 import { fail } from '@crossfade/model/failure.ts'
-import { makeToken } from '@crossfade/server/make-token.ts'
 import { InvalidArgumentError } from 'commander'
 import { interruption } from '../terminal/interrupt.ts'
 import { printJson, printNote, printText } from '../terminal/output.ts'
@@ -45,7 +44,8 @@ export const registerServer: Register = (program) => {
       .argument('<name>', 'whose token it is')
       .argument('<role>', 'viewer, operator or admin'),
     'crossfade server token alice operator',
-  ).action((name: string, role: string, options: CommonOptions) => {
+  ).action(async (name: string, role: string, options: CommonOptions) => {
+    const { makeToken } = await import('@crossfade/server/make-token.ts')
     const made = makeToken(name, role)
     if (options.json) return printJson(made)
     printNote('Append this line to the tokens file, and give the token to its owner:')

@@ -1,7 +1,7 @@
 import { fail } from '@crossfade/model/failure.ts'
 import type { Finding } from '@crossfade/model/finding.ts'
 import type { ResolvedPlan } from '@crossfade/pipeline/resolved-plan.ts'
-import { examine } from '@crossfade/plan/doctor.ts'
+import { type Examination, examine } from '@crossfade/plan/doctor.ts'
 import { type LoadedPlan, loadPlan, readPlanText } from '@crossfade/plan/load.ts'
 import { type Resolution, resolve, resolvePlan } from '@crossfade/plan/resolve.ts'
 import { withSurvey } from '@crossfade/plan/survey.ts'
@@ -16,8 +16,14 @@ export async function resolvePlanFile(file: string): Promise<ResolvedPlan> {
   return withSurvey(loaded, postgresCatalogs, async (survey) => resolvePlan(loaded, survey))
 }
 
+/** Examines the databases of a plan; `watchMs` is how long the sources' write rate is watched. */
+export async function examineLoaded(loaded: LoadedPlan, watchMs: number): Promise<Examination> {
+  return examine(loaded, postgresCatalogs, { sampleMs: watchMs })
+}
+
 /** Everything the planner found out about a plan file, problems included. */
-export async function surveyPlan(loaded: LoadedPlan): Promise<Resolution> {
+export async function surveyPlan(file: string): Promise<Resolution> {
+  const loaded = await loadPlan(file)
   return withSurvey(loaded, postgresCatalogs, async (survey) => resolve(loaded, survey))
 }
 

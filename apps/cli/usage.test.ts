@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { CommanderError } from 'commander'
+import { buildProgram } from './program.ts'
+
+/** Parses a command line in this process, without acting on it when it is wrong; gives what it wrote and how it ended. */
+async function parsed(args: readonly string[]): Promise<{ code: number; text: string }> {
+  let text = ''
+  const program = buildProgram(() => undefined)
+  const write = (part: string) => {
+    text += part
+  }
+  for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
+    command.configureOutput({ writeOut: write, writeErr: write })
+  }
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+    return { code: 0, text }
+  } catch (error) {
+    if (error instanceof CommanderError) return { code: error.exitCode, text }
+    throw error
+  }
+}
+
+const commands = buildProgram(() => undefined).commands
+
+for (const name of [...commands.map((command) => command.name()), 'server token']) {
+  test(`crossfade ${name} --help shows what it does, an example and --json`, async () => {
+    const { code, text } = await parsed([...name.split(' '), '--help'])
+    assert.equal(code, 0)
+    assert.match(text, new RegExp(`^Usage: crossfade ${name}`))
+    assert.match(text, new RegExp(`Example:\\n( {2}\\$ .*crossfade ${name})`))
+    assert.match(text, /--json/)
+    for (const line of text.split('\n')) assert.ok(line.length <= 120, line)
+  })
+}
+
+const wrong: [string, string[], RegExp][] = [
+  ['an unknown command', ['statsu'], /Did you mean status/],
+  ['an unknown option', ['status', '--wath'], /unknown option/],
+  ['a missing argument', ['plan'], /missing required argument/],
+  ['an argument too many', ['plan', 'a', 'b'], /too many arguments/],
+  ['a stage that is none', ['advance', '--to', 'done'], /Give one of off, dualwrite/],
+  ['a duration that is none', ['doctor', 'x.yaml', '--sample', 'soon'], /number with its unit/],
+  ['a count that is none', ['init', 'postgres://x', '--targets', '0'], /from 1 to 1024/],
+  ['a shell nobody knows', ['completion', 'cmd'], /Allowed choices are bash, zsh, fish/],
+  ['a role that is none', ['server', '--roles', 'king'], /api, worker/],
+]
+for (const [what, args, says] of wrong) {
+  test(`wrong usage is said before anything is done: ${what}`, async () => {
+    const { code, text } = await parsed(args)
+    assert.notEqual(code, 0)
+    assert.match(text, says)
+  })
+}
+
+test('no argument at all shows the help', async () => {
+  const { text } = await parsed([])
+  for (const command of commands) assert.ok(text.includes(command.name()), command.name())
+})
