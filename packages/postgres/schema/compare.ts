@@ -27,7 +27,8 @@ export async function compareSchema(
   for (const [key, wanted] of expected) {
     const there = found.get(key)
     if (!there) {
-      if (!isOfTheVersion(wanted, desired.inventory, target)) findings.push(missing(wanted, shard, mode))
+      const isPart = wanted.owner !== null && !found.has(wanted.owner)
+      if (!isPart && !isOfTheVersion(wanted, desired.inventory, target)) findings.push(missing(wanted, shard, mode))
       continue
     }
     for (const [facet, value] of Object.entries(wanted.facets)) {
@@ -41,6 +42,7 @@ export async function compareSchema(
   }
   for (const [key, extra] of found) {
     if (expected.has(key) || isOfTheVersion(extra, target, desired.inventory)) continue
+    if (extra.owner !== null && !expected.has(extra.owner)) continue
     const { kind, identity } = extra
     findings.push(finding('CF2212', 'note', `${shard} ${identity}`, { shard, kind, identity }))
   }

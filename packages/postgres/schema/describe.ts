@@ -8,13 +8,15 @@ export interface Description {
   readonly kind: string
   readonly identity: string
   readonly facets: Readonly<Record<string, string>>
+  /** Key of what it is a part of; null for what stands alone. */
+  readonly owner: string | null
 }
 
 /** Every object of an inventory and every part of one, by kind and identity. Sizes, addresses and positions are left out. */
 export function describeInventory(inventory: Inventory): Map<string, Description> {
   const found = new Map<string, Description>()
-  const add = (kind: string, identity: string, facets: Readonly<Record<string, string>> = {}) =>
-    found.set(`${kind} ${identity}`, { kind, identity, facets })
+  const add: Add = (kind, identity, facets = {}, owner = null) =>
+    found.set(`${kind} ${identity}`, { kind, identity, facets, owner })
 
   for (const each of inventory.schemas) add('schema', each.name)
   for (const each of inventory.extensions) add('extension', each.name)
@@ -55,11 +57,12 @@ export function describeInventory(inventory: Inventory): Map<string, Description
   return found
 }
 
-type Add = (kind: string, identity: string, facets?: Readonly<Record<string, string>>) => void
+type Add = (kind: string, identity: string, facets?: Readonly<Record<string, string>>, owner?: string | null) => void
 
-function describeTable(table: Table, inventory: Inventory, add: Add): void {
+function describeTable(table: Table, inventory: Inventory, addTo: Add): void {
   const name = tableKey(table.name)
-  add('table', name, {
+  const add: Add = (kind, identity, facets) => addTo(kind, identity, facets, `table ${name}`)
+  addTo('table', name, {
     kind: table.kind,
     persistence: table.persistence,
     'partition key': table.partitionKey ?? 'none',
@@ -79,7 +82,7 @@ function describeTable(table: Table, inventory: Inventory, add: Add): void {
       continue
     }
     add('constraint', `${each.name} on ${name}`, {
-      definition: canonical(each.definition),
+      definition: canonical(each.definition.replace(/ NOT VALID$/, '')),
       validated: String(each.valid),
       enforced: String(each.enforced),
     })
@@ -134,9 +137,11 @@ function describeIndex(index: Index, owner: string, add: Add): void {
   })
 }
 
-function describeView(view: View, add: Add): void {
+function describeView(view: View, addTo: Add): void {
   const name = tableKey(view.name)
-  add(view.kind === 'view' ? 'view' : 'materialized view', name, {
+  const kind = view.kind === 'view' ? 'view' : 'materialized view'
+  const add: Add = (part, identity, facets) => addTo(part, identity, facets, `${kind} ${name}`)
+  addTo(kind, name, {
     columns: view.columns.map((column) => `${column.name} ${column.type}`).join(', '),
     defaults: view.columns.flatMap((column) => column.default ?? []).join(', ') || 'none',
     options: [...view.options].sort().join(', ') || 'none',
