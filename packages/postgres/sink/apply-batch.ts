@@ -44,6 +44,9 @@ const orderedBytesMax = 1024 * 1024
 /** How often a batch is tried again after a deadlock with another session. */
 const deadlocksMax = 5
 
+/** How often sessions that can't switch foreign keys and triggers off look whether there are some now. */
+const watchersMs = 2_000
+
 const uniqueViolation = '23505'
 const exclusionViolation = '23P01'
 const foreignKeyViolation = '23503'
@@ -66,7 +69,8 @@ export interface Applied {
 /** Applies one batch after the other to all targets. Not to be used again after it rejected. */
 export class Applier {
   readonly #options: ApplierOptions
-  readonly #mustOrder: boolean
+  #mustOrder: boolean
+  #lookedAt = performance.now()
 
   constructor(options: ApplierOptions) {
     this.#options = options
@@ -79,6 +83,7 @@ export class Applier {
    * this applier, and whoever goes on starts from the positions stored in the targets.
    */
   async apply(batch: Batch): Promise<Applied> {
+    await this.#lookForWatchers()
     const ways: { way: Way; tolerant: boolean }[] = this.#mustOrder
       ? [
           { way: 'ordered', tolerant: batch.converging },
@@ -90,18 +95,36 @@ export class Applier {
           { way: 'ordered', tolerant: true },
           { way: 'careful', tolerant: true },
         ]
+    let foreignKeys = false
     for (let attempt = 0, deadlocks = 0; ; ) {
       const { way, tolerant } = ways[attempt]!
       try {
-        return await this.#applyOnce(batch, way, tolerant)
+        const applied = await this.#applyOnce(batch, way, tolerant)
+        if (foreignKeys) this.#mustOrder = true
+        return applied
       } catch (error) {
+        this.#options.router.forget()
         await Promise.all(this.#options.sessions.map((session) => session.open && session.rollback()))
         const code = error instanceof StepError ? error.code : undefined
         if (code !== undefined && deadlock.has(code) && ++deadlocks <= deadlocksMax) continue
         const conflict = code === uniqueViolation || code === exclusionViolation || code === foreignKeyViolation
-        attempt += way === 'net' && !tolerant && code === foreignKeyViolation ? 2 : 1
+        foreignKeys ||= code === foreignKeyViolation
+        attempt += way === 'net' && !tolerant && foreignKeys ? 2 : 1
         if (!conflict || attempt >= ways.length) throw applyFailure(error)
       }
+    }
+  }
+
+  /** Foreign keys and triggers come after the copy, while the stream runs: where they will fire for us, order matters from then on. */
+  async #lookForWatchers(): Promise<void> {
+    const now = performance.now()
+    if (this.#mustOrder || now - this.#lookedAt < watchersMs) return
+    this.#lookedAt = now
+    try {
+      const watched = await settled(this.#options.sessions.map((session) => session.lookForWatchers()))
+      this.#mustOrder = watched.includes(true)
+    } catch (error) {
+      throw applyFailure(error)
     }
   }
 

@@ -27,7 +27,7 @@ import type { TouchListener } from './touch-listener.ts'
 /** Waits between attempts to go on after a connection was lost; the last one is repeated for as long as it takes. */
 const reconnectMs = [50, 100, 250, 500, 1_000, 2_000]
 /** Positions of targets that have nothing to apply are stored this often. */
-const advanceMs = 1_000
+const advanceMs = 500
 
 export interface FollowOptions {
   readonly plan: ResolvedPlan
@@ -93,6 +93,9 @@ class FollowRun {
   #definitions!: DefinitionsContext
   #applying: MeasuredBatch | null = null
   #advancedAt = 0
+  /** What targets without rows to apply have not been told yet. */
+  #owed: Position | null = null
+  #timer: NodeJS.Timeout | null = null
   #taken = new Signal()
   #added = new Signal()
 
@@ -193,8 +196,11 @@ class FollowRun {
       while (!signal.aborted) {
         const item = this.#batcher.take()
         this.#taken.give()
-        if (item === undefined) await this.#added.wait()
-        else await this.#handle(item)
+        if (item !== undefined) await this.#handle(item)
+        else {
+          await this.#advance()
+          await this.#added.wait()
+        }
       }
     } catch (error) {
       this.#close(error)
@@ -229,11 +235,26 @@ class FollowRun {
   /** Everything up to `position` is applied. Targets that had nothing to do are told now and then, so that their stored positions follow (D04). */
   async #reached(position: Position): Promise<void> {
     this.#meter.reached(wholeLsn(position))
-    const now = performance.now()
-    if (now - this.#advancedAt >= advanceMs) {
-      this.#advancedAt = now
-      await this.#applier.advance(position)
+    this.#owed = position
+    await this.#advance()
+    this.#acknowledge()
+  }
+
+  /** Stores the position on targets that are behind, or sees to it that it is done in a while. */
+  async #advance(): Promise<void> {
+    if (this.#owed === null) return
+    const wait = this.#advancedAt + advanceMs - performance.now()
+    if (wait > 0) {
+      this.#timer ??= setTimeout(() => {
+        this.#timer = null
+        this.#added.give()
+      }, wait)
+      return
     }
+    const position = this.#owed
+    this.#owed = null
+    this.#advancedAt = performance.now()
+    await this.#applier.advance(position)
     this.#acknowledge()
   }
 
@@ -259,6 +280,7 @@ class FollowRun {
   #close(reason: unknown): void {
     if (this.#stop.signal.aborted) return
     this.#stop.abort(reason)
+    if (this.#timer !== null) clearTimeout(this.#timer)
     for (const session of this.#sessions) session.close()
     for (const origin of this.#origins) origin.close()
     this.#taken.give()

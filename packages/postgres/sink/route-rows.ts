@@ -129,6 +129,7 @@ export class RowRouter {
   }
 
   async #routeKeyed(routed: Routed, layout: Layout, rows: readonly NetRow[]): Promise<void> {
+    await this.#recallReplaced(layout, rows)
     const places = await this.#placesOf(layout, rows)
     const orphans: { row: NetRow; write: WrittenRow }[] = []
     const fixed = !this.mayMove(layout)
@@ -137,6 +138,7 @@ export class RowRouter {
       const kind = kindOf(row)
       const place = places(row)
       if (kind === 'delete') {
+        this.#recall(layout, row)
         this.#delete(routed, layout, row, place ?? null)
         continue
       }
@@ -330,6 +332,40 @@ export class RowRouter {
       values.push({ from: column, to, value: textOf(layout, tuple, cell)! })
     }
     return values
+  }
+
+  /** A parent under its old key says where its children are, if it comes back under another one. */
+  #recall(layout: Layout, row: NetRow): void {
+    if (this.#only !== null || layout.routeCell < 0 || !this.#identityRoutes(layout, row)) return
+    if (this.referredColumns(layout.table).size === 0) return
+    const link = textOf(layout, row.identity, layout.routeCell)
+    for (const { from, value } of this.#referredValues(layout, row.identity)) {
+      if (this.#cache.get(layout.table.from, from, value) === undefined)
+        this.#cache.set(layout.table.from, from, value, link)
+    }
+  }
+
+  /** Parents that were deleted and inserted again may have changed shard in between; their children are where they were before. */
+  async #recallReplaced(layout: Layout, rows: readonly NetRow[]): Promise<void> {
+    const { table } = layout
+    if (this.#only !== null || layout.routeCell < 0 || this.referredColumns(table).size === 0) return
+    for (const column of this.referredColumns(table)) {
+      const unknown = new Set<string>()
+      for (const row of rows) {
+        if (row.after === null || kindOf(row) !== 'put') continue
+        for (const { from, value } of this.#referredValues(layout, row.after)) {
+          if (from === column && this.#cache.get(table.from, column, value) === undefined) unknown.add(value)
+        }
+      }
+      if (unknown.size === 0) continue
+      const to = table.columns.find((candidate) => candidate.from === column)!.to
+      const links = await this.#lookup.links(
+        { kind: 'parent', column, parent: table.from, parentColumn: column, then: table.fromRoute },
+        { kind: 'parent', column: to, parent: table.to, parentColumn: to, then: table.toRoute },
+        [...unknown],
+      )
+      for (const [value, link] of links) this.#cache.set(table.from, column, value, link)
+    }
   }
 
   /** Keeps the keys of parents for their children, and notices those that changed shard. */

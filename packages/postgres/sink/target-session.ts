@@ -47,6 +47,7 @@ export class TargetSession {
   /** As stored in the database. */
   position: Position
   readonly #options: TargetSessionOptions
+  readonly #replicaRole: boolean
   readonly #writers = new Map<Layout, TableWriter>()
   readonly #stages = new Set<TableWriter>()
   #stagesAllowed = true
@@ -61,10 +62,12 @@ export class TargetSession {
   constructor(
     options: TargetSessionOptions,
     client: Client,
+    replicaRole: boolean,
     tables: ReadonlyMap<DirectedTable, AppliedTable>,
     position: Position,
   ) {
     this.#options = options
+    this.#replicaRole = replicaRole
     this.shard = options.shard.id
     this.client = client
     this.pipeline = new Pipeline(client)
@@ -75,6 +78,15 @@ export class TargetSession {
   /** Whether rows must be written in the order in which they were written at the source. */
   get ordered(): boolean {
     for (const table of this.tables.values()) if (table.ordered) return true
+    return false
+  }
+
+  /** Whether there are foreign keys or triggers by now that fire for this session. Free of cost where none ever does. */
+  async lookForWatchers(): Promise<boolean> {
+    if (this.#replicaRole) return false
+    for (const table of (await readAppliedTables(this.client, [...this.tables.keys()], false)).values()) {
+      if (table.ordered) return true
+    }
     return false
   }
 
@@ -138,6 +150,8 @@ export class TargetSession {
       if (result.count !== 1) throw fail('CF6006', { lease })
     })
     this.pipeline.execute(markSql, [direction.migration])
+    // Where a constraint may be checked at the end, rows may stand in each other's way until then, as they did at the source.
+    this.pipeline.execute('SET CONSTRAINTS ALL DEFERRED')
   }
 
   /** Adds rows to the open transaction; `bulk` false keeps to single statements. */
@@ -305,6 +319,7 @@ export async function openTargetSession(
     return new TargetSession(
       options,
       client,
+      replicaRole,
       tables,
       await readPosition(client, options.direction.migration, options.stream),
     )
