@@ -18,6 +18,8 @@ import { verifyRange } from './verify-range.ts'
 
 /** Keys that are compared by one pair of statements. */
 const batchKeysMax = 1_000
+/** Tables of a batch that are looked at beside each other. */
+const groupsAtOnce = 3
 /** Batches that are compared beside each other. */
 const batchesMax = 2
 /** How long the first touched key waits for others, so that a key that is written again and again is compared once. Nobody waits while somebody is in a hurry. */
@@ -120,7 +122,7 @@ export class TouchedKeys implements TouchListener {
 
   pending(): number {
     let count = this.#pending.size + this.#doubtful.size + this.#whole.size
-    for (const batch of this.#inFlight) count += batch.keys.length
+    for (const batch of this.#inFlight) count += batch.size
     return count
   }
 
@@ -174,53 +176,45 @@ export class TouchedKeys implements TouchListener {
     }
   }
 
-  /** The oldest keys, of one table. */
+  /** The oldest keys. */
   #take(): Batch | null {
     let batch: Batch | null = null
+    let count = 0
     for (const [text, lsn] of this.#pending) {
+      batch ??= { lsn, groups: new Map(), size: 0 }
       const split = text.indexOf('\0')
       const ordinal = Number(text.slice(0, split))
-      if (batch && (batch.ordinal !== ordinal || batch.keys.length >= batchKeysMax)) break
-      batch ??= { ordinal, lsn, keys: [], lsns: [] }
-      batch.keys.push(keyOfText(text.slice(split + 1)))
-      batch.lsns.push(lsn)
+      let group = batch.groups.get(ordinal)
+      if (!group) batch.groups.set(ordinal, (group = []))
+      group.push({ key: keyOfText(text.slice(split + 1)), lsn })
+      batch.size += 1
       this.#pending.delete(text)
+      count += 1
+      if (count >= batchKeysMax) break
     }
     if (batch) this.#inFlight.add(batch)
     return batch
   }
 
   async #compare(batch: Batch): Promise<void> {
+    const groups = [...batch.groups]
     try {
-      const { table, looker } = await this.#tableOf(batch.ordinal)
-      const [there, here] = await Promise.all([looker.following(batch.keys), looker.authoritative(batch.keys)])
-      for (const [index, key] of batch.keys.entries()) {
-        const text = keyText(key)
-        const rows = here.seen.get(text) ?? nothing
-        const others = there.get(text) ?? nothing
-        if (compare(table, this.#options.side, key, rows, others) === null) continue
-        const id = `${batch.ordinal}\0${text}`
-        // An older doubt about the key keeps its position; the look is the new one.
-        const lsn = minLsn(this.#doubtful.get(id)?.lsn ?? batch.lsns[index]!, batch.lsns[index]!)
-        this.#doubtful.set(id, {
-          ordinal: batch.ordinal,
-          key,
-          lsn,
-          rows,
-          others,
-          positions: here.positions,
-          notBefore: 0,
-        })
+      while (groups.length > 0) {
+        const together = groups.slice(0, groupsAtOnce)
+        await Promise.all(together.map(([ordinal, touches]) => this.#compareGroup(ordinal, touches)))
+        groups.splice(0, together.length)
       }
     } catch (error) {
-      // Back to be looked at later. They were the oldest, and their position must not be forgotten, whatever was touched since.
-      for (const [index, key] of batch.keys.entries()) {
-        const id = `${batch.ordinal}\0${keyText(key)}`
-        if (!this.#doubtful.has(id)) {
+      // Back to be looked at later. Their positions must not be forgotten, whatever was touched since.
+      for (const [ordinal, touches] of groups) {
+        for (const { key, lsn } of touches) {
+          const id = `${ordinal}\0${keyText(key)}`
+          const doubt = this.#doubtful.get(id)
+          if (doubt && doubt.lsn <= lsn) continue
           this.#doubtful.set(id, {
-            ordinal: batch.ordinal,
+            ordinal,
             key,
-            lsn: batch.lsns[index]!,
+            lsn,
             rows: nothing,
             others: unseen,
             positions: noPositions,
@@ -233,6 +227,22 @@ export class TouchedKeys implements TouchListener {
       this.#inFlight.delete(batch)
       this.#giveRoom()
       if (this.#doubtful.size > 0) this.#rouse()
+    }
+  }
+
+  async #compareGroup(ordinal: number, touches: readonly Touch[]): Promise<void> {
+    const { table, looker } = await this.#tableOf(ordinal)
+    const keys = touches.map((each) => each.key)
+    const [there, here] = await Promise.all([looker.following(keys), looker.authoritative(keys)])
+    for (const { key, lsn } of touches) {
+      const text = keyText(key)
+      const rows = here.seen.get(text) ?? nothing
+      const others = there.get(text) ?? nothing
+      if (compare(table, this.#options.side, key, rows, others) === null) continue
+      const id = `${ordinal}\0${text}`
+      // An older doubt about the key keeps its position; the look is the new one.
+      const oldest = minLsn(this.#doubtful.get(id)?.lsn ?? lsn, lsn)
+      this.#doubtful.set(id, { ordinal, key, lsn: oldest, rows, others, positions: here.positions, notBefore: 0 })
     }
   }
 
@@ -249,6 +259,8 @@ export class TouchedKeys implements TouchListener {
     const { side } = this.#options
     const { table, looker } = await this.#tableOf(lot[0]![1].ordinal)
     const keys = lot.map(([, doubt]) => doubt.key)
+    // Read before the rows are: a row may be called wrong only when the stream had passed the former look by then.
+    const reached = await this.#reached(lot.map(([, doubt]) => doubt.positions))
     const there = await looker.following(keys)
     const here = await looker.authoritative(keys)
     // Touched anew while this look was on: the newer doubt stays.
@@ -263,7 +275,7 @@ export class TouchedKeys implements TouchListener {
       } else if (!sameVersions(doubt.rows, rows) || !sameVersions(doubt.others, others)) {
         const notBefore = performance.now() + this.#recheckMs
         this.#doubtful.set(id, { ...doubt, rows, others, positions: here.positions, notBefore })
-      } else if (await this.#allPassed(doubt.positions)) {
+      } else if ([...doubt.positions].every(([shard, lsn]) => reached(shard) >= lsn)) {
         if (!this.#mismatches.has(id)) await this.#report(id, table, differences)
         this.#doubtful.set(id, { ...doubt, notBefore: performance.now() + mismatchLookMs })
       } else this.#doubtful.set(id, { ...doubt, notBefore: performance.now() + this.#recheckMs })
@@ -276,11 +288,13 @@ export class TouchedKeys implements TouchListener {
     return this.#hurried ? hurriedMs : this.#comparison.plan.verification.recheckMs
   }
 
-  async #allPassed(positions: ReadonlyMap<ShardId, Lsn>): Promise<boolean> {
+  /** How far each shard's changes are applied at this moment. */
+  async #reached(positions: readonly ReadonlyMap<ShardId, Lsn>[]): Promise<(shard: ShardId) => Lsn> {
     const { applied } = this.#comparison
-    if (!applied) return true
-    for (const [shard, lsn] of positions) if ((await applied(shard)) < lsn) return false
-    return true
+    if (!applied) return () => endOfLog
+    const shards = [...new Set(positions.flatMap((each) => [...each.keys()]))]
+    const found = new Map(await Promise.all(shards.map(async (shard) => [shard, await applied(shard)] as const)))
+    return (shard) => found.get(shard) ?? zeroLsn
   }
 
   async #report(id: string, table: ComparedTable, differences: readonly Difference[]): Promise<void> {
@@ -296,7 +310,7 @@ export class TouchedKeys implements TouchListener {
       const { side, context } = this.#options
       // Changes that come while it is compared are another matter: they put the table here again.
       this.#whole.delete(ordinal)
-      const holder: Batch = { ordinal, lsn, keys: [], lsns: [] }
+      const holder: Batch = { lsn, groups: new Map(), size: 1 }
       this.#inFlight.add(holder)
       const id = `${ordinal}`
       try {
@@ -361,11 +375,17 @@ export class TouchedKeys implements TouchListener {
   }
 }
 
-interface Batch {
-  readonly ordinal: number
+interface Touch {
+  readonly key: Key
   readonly lsn: Lsn
-  readonly keys: Key[]
-  readonly lsns: Lsn[]
+}
+
+interface Batch {
+  /** The least position of its keys. */
+  readonly lsn: Lsn
+  /** By the table's place in the plan. */
+  readonly groups: Map<number, Touch[]>
+  size: number
 }
 
 interface Doubt {
@@ -384,6 +404,7 @@ interface Doubt {
 const nothing: readonly Occurrence[] = []
 /** Unlike every row, so that a key nobody could look at is never taken for one that stayed as it was. */
 const unseen: readonly Occurrence[] = [{ shard: '' as ShardId, hash: '', version: '', misplaced: false }]
+const endOfLog = asLsn(2n ** 64n - 1n)
 const noPositions: ReadonlyMap<ShardId, Lsn> = new Map()
 
 function rest(milliseconds: number): Promise<void> {
