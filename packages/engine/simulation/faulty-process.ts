@@ -17,9 +17,20 @@ export interface Faults {
   stall: number
   readonly stallMs: number
   lostRing: number
+  /** How likely a call in the middle of a cutover is the process's last, or makes it stand still. */
+  critical: number
 }
 
-export const noFaults: Faults = { callFailure: 0, slowCall: 0, slowMs: 0, crash: 0, stall: 0, stallMs: 0, lostRing: 0 }
+export const noFaults: Faults = {
+  callFailure: 0,
+  slowCall: 0,
+  slowMs: 0,
+  crash: 0,
+  stall: 0,
+  stallMs: 0,
+  lostRing: 0,
+  critical: 0,
+}
 
 const CALL_MS_MAX = 4
 
@@ -28,9 +39,17 @@ export class FaultyProcess extends SimulatedProcess {
   readonly #scheduler: Scheduler
   readonly #faults: Faults
   readonly #onCrash: () => void
+  readonly #isCritical: () => boolean
 
-  constructor(scheduler: Scheduler, id: string, faults: Faults, onCrash: () => void) {
+  constructor(
+    scheduler: Scheduler,
+    id: string,
+    faults: Faults,
+    onCrash: () => void = () => undefined,
+    isCritical: () => boolean = () => false,
+  ) {
     super(scheduler, id)
+    this.#isCritical = isCritical
     this.#scheduler = scheduler
     this.#faults = faults
     this.#onCrash = onCrash
@@ -92,10 +111,11 @@ export class FaultyProcess extends SimulatedProcess {
 
   #pass(): Promise<void> {
     const { random } = this.#scheduler
-    if (random.chance(this.#faults.crash)) {
+    const critical = this.#isCritical() ? this.#faults.critical : 0
+    if (random.chance(this.#faults.crash + critical / 2)) {
       this.crash()
       this.#onCrash()
-    } else if (random.chance(this.#faults.stall)) {
+    } else if (random.chance(this.#faults.stall + critical / 2)) {
       this.stall(random.below(this.#faults.stallMs))
     }
     const slow = random.chance(this.#faults.slowCall)

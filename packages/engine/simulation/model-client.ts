@@ -7,7 +7,7 @@ import type { Ledger } from './ledger.ts'
 import { fenced } from './model-database.ts'
 import type { ModelWorld } from './model-plane.ts'
 
-const REST_MS = 60
+const REST_MS = 250
 const RETRY_MS = 15
 /** A client may work with a routing that is this old. */
 const ROUTING_MS_MAX = 1_500

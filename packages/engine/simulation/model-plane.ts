@@ -33,7 +33,7 @@ export interface ModelWorld {
 
 const noFloor = { lease: asEpoch(0), routing: asEpoch(0) }
 const KEYS_PER_CHUNK = 3
-const FOLLOW_MS = 40
+const FOLLOW_MS = 90
 const FENCE_LOOK_MS = 5
 
 /** A data plane over model databases, for one process. */
@@ -237,16 +237,19 @@ async function follow(
       if (own.length === 0 && batch.length === 0) continue
       const rows = own.map((change): readonly [string, Row] => [change.key, change.row])
       if (sabotage === 'position-ahead') {
-        await access.call(target, () =>
-          target.writeWithEpoch(context.lease, context.epoch, [], { position: [name, reached] }),
-        )
-        if (rows.length > 0)
+        const known = await access.call(target, () => {
+          if ((target.controlOrFail().positions.get(name) ?? 0n) >= reached) return true
+          target.writeWithEpoch(context.lease, context.epoch, [], { position: [name, reached] })
+          return false
+        })
+        if (rows.length > 0 && !known)
           await access.call(target, () => target.writeWithEpoch(context.lease, context.epoch, rows, {}))
         continue
       }
       await access.call(target, () => {
         // What an earlier holder has applied already is not applied again: the row may have moved on.
-        if ((target.controlOrFail().positions.get(name) ?? 0n) >= reached) return
+        const applied = target.controlOrFail().positions.get(name) ?? 0n
+        if (applied >= reached && sabotage !== 'skip-lease-epoch') return
         target.writeWithEpoch(context.lease, context.epoch, rows, { position: [name, reached] })
       })
       rowsApplied += rows.length

@@ -62,9 +62,10 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     stall: random.pick([0, 0.0005, 0.002]),
     stallMs: 12_000,
     lostRing: random.pick([0, 0.2]),
+    critical: random.pick([0, 0.01, 0.05]),
     ...options.faults,
   }
-  const keys = 4 + random.below(8)
+  const keys = random.pick([5, 20, 100])
   const plan = modelPlan({
     sources: 1 + random.below(2),
     targets: 1 + random.below(3),
@@ -85,9 +86,16 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const stop = new AbortController()
   let writing = true
   let crashes = 0
+  let critical = false
+  shared.bell.listen((_migration, topic) => {
+    if (topic === 'work')
+      void shared.journal.routing(migration).then((routing) => {
+        critical = (routing?.fenced.length ?? 0) > 0
+      })
+  })
 
   for (let index = 0; index < 2 + random.below(2); index += 1) startWorker(`worker ${index}`, 1)
-  const bystander = new FaultyProcess(scheduler, 'operator', noFaults, () => undefined)
+  const bystander = new FaultyProcess(scheduler, 'operator', noFaults)
   const service = createMigrationService({
     store: bystander.store(shared),
     clock: bystander.clock,
@@ -126,10 +134,16 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   }
 
   function startWorker(name: string, life: number): void {
-    const process = new FaultyProcess(scheduler, `${name}.${life}`, faults, () => {
-      crashes += 1
-      scheduler.after(random.below(RESTART_MS_MAX), () => startWorker(name, life + 1))
-    })
+    const process = new FaultyProcess(
+      scheduler,
+      `${name}.${life}`,
+      faults,
+      () => {
+        crashes += 1
+        scheduler.after(random.below(RESTART_MS_MAX), () => startWorker(name, life + 1))
+      },
+      () => critical,
+    )
     void runEngineWorker(
       {
         id: process.id,
@@ -155,7 +169,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       slowCall: faults.slowCall,
       slowMs: faults.slowMs,
     }
-    const process = new FaultyProcess(scheduler, name, clientFaults, () => undefined)
+    const process = new FaultyProcess(scheduler, name, clientFaults)
     void runModelClient({
       world,
       process,
