@@ -8,6 +8,7 @@ import { registerInit } from './commands/init.ts'
 import { registerNew } from './commands/new.ts'
 import { registerPlan } from './commands/plan.ts'
 import { registerServer } from './commands/server.ts'
+import { registerSimulate } from './commands/simulate.ts'
 import { registerStatus } from './commands/status.ts'
 import { registerSteering } from './commands/steer.ts'
 import { registerTour } from './commands/tour.ts'
@@ -26,6 +27,7 @@ const registrations: readonly Register[] = [
   registerVerify,
   registerHistory,
   registerServer,
+  registerSimulate,
   registerTour,
   registerCompletion,
 ]

@@ -96,6 +96,8 @@ function fold(before: Expectation | undefined, entry: LedgerEntry): Expectation 
     return { table, tenant, key, state: 'there', columns }
   }
   if (before?.state !== 'there') return { table, tenant, key, state: 'unknown' }
+  // Where the counter stood is not known since a connection broke.
+  if (!Object.hasOwn(before.columns, entry.column)) return before
   const raised = Number(before.columns[entry.column] ?? 0) + entry.by
   return { ...before, columns: { ...before.columns, [entry.column]: String(raised) } }
 }

@@ -8,6 +8,7 @@ import { httpRouting } from '@crossfade/client/http-routing.ts'
 import { reasonOf } from '@crossfade/model/failure.ts'
 import { LedgerWriter } from './ledger.ts'
 import { seededRandom } from './random.ts'
+import { routingOnceThere } from './routing-once-there.ts'
 import { startTraffic } from './traffic.ts'
 import type { TrafficReport, TrafficSettings } from './traffic-settings.ts'
 
@@ -16,7 +17,10 @@ const errorsShownMax = 20
 
 const settings = JSON.parse(process.argv[2]!) as TrafficSettings
 const client = await createClient({
-  routing: httpRouting({ url: settings.migrationUrl, ...(settings.token === null ? {} : { token: settings.token }) }),
+  routing:
+    settings.routing.kind === 'migration'
+      ? httpRouting({ url: settings.routing.url })
+      : routingOnceThere(settings.routing.serverUrl, settings.routing.first),
   shards: Object.fromEntries(
     Object.entries(settings.shards).map(([shard, connectionString]) => [
       shard,
@@ -52,6 +56,7 @@ function report(done: boolean): void {
     done,
     acknowledged: traffic.counts.acknowledged,
     errors: traffic.counts.errors,
+    unknown: traffic.counts.unknown,
     holds,
     holdMs,
     latencyMs: percentiles(traffic.counts.latencies),

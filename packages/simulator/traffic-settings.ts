@@ -1,8 +1,8 @@
+import type { Routing } from '@crossfade/routing/routing.ts'
+
 /** What a traffic process is started with, as JSON in its first argument. */
 export interface TrafficSettings {
-  /** The migration at the API that it takes its routing from: `http://…/api/v1/migrations/{id}`. */
-  readonly migrationUrl: string
-  readonly token: string | null
+  readonly routing: TrafficRouting
   /** Connection URL of every shard of both sides. */
   readonly shards: Readonly<Record<string, string>>
   readonly tenants: readonly string[]
@@ -12,12 +12,19 @@ export interface TrafficSettings {
   readonly ledgerPath: string
 }
 
+/** A migration at the API (`http://…/api/v1/migrations/{id}`), or whichever one a server comes to know; until then `first` holds. */
+export type TrafficRouting =
+  | { readonly kind: 'migration'; readonly url: string }
+  | { readonly kind: 'once-there'; readonly serverUrl: string; readonly first: Routing }
+
 /** What it says about itself, one JSON line at a time, on its standard output. */
 export interface TrafficReport {
   /** The last line: everything is written and the ledger is closed. */
   readonly done: boolean
   readonly acknowledged: number
   readonly errors: number
+  /** Writes whose connection broke before the answer: no error, no acknowledgement. */
+  readonly unknown: number
   /** Writes that were held while their range was fenced, and for how long. */
   readonly holds: number
   readonly holdMs: Percentiles

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { LedgerWriter } from './ledger.ts'
+import { Failure } from '@crossfade/model/failure.ts'
+import type { LedgerEntry, LedgerWriter } from './ledger.ts'
 
 /** What the traffic needs of a database client: `@crossfade/client` is one. */
 export interface TrafficClient {
@@ -31,6 +32,8 @@ export interface TrafficOptions {
 export interface TrafficCounts {
   acknowledged: number
   errors: number
+  /** Writes whose connection broke before the answer; the ledger judges their rows no more. */
+  unknown: number
   /** Milliseconds from the call to the answer, of the latest writes; at most `latencySamplesMax`. */
   latencies: number[]
 }
@@ -76,7 +79,7 @@ const operations: readonly (readonly [weight: number, name: string, run: Operati
 
 /** Starts writing and goes on, at the asked rate, until `stop`. Every acknowledged write is in the ledger before the next one of its row starts. */
 export function startTraffic(options: TrafficOptions): Traffic {
-  const counts: TrafficCounts = { acknowledged: 0, errors: 0, latencies: [] }
+  const counts: TrafficCounts = { acknowledged: 0, errors: 0, unknown: 0, latencies: [] }
   let stopping = false
   const pauseMs = (1000 * options.writers) / options.writesPerSecond
   const loop = async (ordinal: number) => {
@@ -93,12 +96,15 @@ export function startTraffic(options: TrafficOptions): Traffic {
       const started = performance.now()
       try {
         await run(writer)
+        counts.acknowledged += options.ledger.entries - before
       } catch (error) {
-        counts.errors++
-        options.onError(error, name)
+        if (isUnknown(error)) counts.unknown++
+        else {
+          counts.errors++
+          options.onError(error, name)
+        }
       }
       if (counts.latencies.length < latencySamplesMax) counts.latencies.push(performance.now() - started)
-      counts.acknowledged += options.ledger.entries - before
     }
   }
   const loops = Array.from({ length: options.writers }, (_, ordinal) => loop(ordinal))
@@ -109,6 +115,28 @@ export function startTraffic(options: TrafficOptions): Traffic {
       await Promise.all(loops)
     },
   }
+}
+
+/** Does a write and enters it once it is acknowledged. One whose connection broke before the answer may or may not have happened, and is entered as that. */
+async function entered<Result>(
+  writer: Writer,
+  entries: readonly LedgerEntry[],
+  write: () => Promise<Result>,
+): Promise<Result> {
+  const { ledger } = writer.options
+  try {
+    const result = await write()
+    for (const entry of entries) ledger.write(entry)
+    return result
+  } catch (error) {
+    if (isUnknown(error))
+      for (const { table, tenant, key } of entries) ledger.write({ kind: 'unknown', table, tenant, key })
+    throw error
+  }
+}
+
+function isUnknown(error: unknown): boolean {
+  return error instanceof Failure && error.code === 'CF7106'
 }
 
 function draw(random: () => number): (typeof operations)[number] {
@@ -138,22 +166,24 @@ async function webhookOf(writer: Writer, tenant: string): Promise<string> {
   const known = writer.webhooks.get(tenant)
   if (known) return known
   const id = randomUUID()
-  const { client, ledger } = writer.options
+  const { client } = writer.options
   const name = `live ${id}`
-  await client.query(tenant, 'INSERT INTO webhooks (id, tenant_id, name, url, secret) VALUES ($1, $2, $3, $4, $5)', [
-    id,
-    tenant,
-    name,
-    'https://example.com/live',
-    id,
-  ])
-  ledger.write({
+  const row: LedgerEntry = {
     kind: 'row',
     table: 'webhooks',
     tenant,
     key: { id },
     columns: { tenant_id: tenant, name, active: 'true' },
-  })
+  }
+  await entered(writer, [row], () =>
+    client.query(tenant, 'INSERT INTO webhooks (id, tenant_id, name, url, secret) VALUES ($1, $2, $3, $4, $5)', [
+      id,
+      tenant,
+      name,
+      'https://example.com/live',
+      id,
+    ]),
+  )
   writer.webhooks.set(tenant, id)
   return id
 }
@@ -162,181 +192,164 @@ async function deliver(writer: Writer): Promise<void> {
   const tenant = someTenant(writer)
   const webhook = await webhookOf(writer, tenant)
   const event = randomUUID()
-  const { client, ledger } = writer.options
-  await client.query(tenant, 'INSERT INTO webhook_deliveries (webhook_id, event_id, payload) VALUES ($1, $2, $3)', [
-    webhook,
-    event,
-    JSON.stringify({ event }),
-  ])
-  ledger.write({
+  const { client } = writer.options
+  const row: LedgerEntry = {
     kind: 'row',
     table: 'webhook_deliveries',
     tenant,
     key: { event_id: event },
     columns: { webhook_id: webhook, attempts: '0', status: 'pending' },
-  })
+  }
+  await entered(writer, [row], () =>
+    client.query(tenant, 'INSERT INTO webhook_deliveries (webhook_id, event_id, payload) VALUES ($1, $2, $3)', [
+      webhook,
+      event,
+      JSON.stringify({ event }),
+    ]),
+  )
   own(writer.deliveries, { tenant, id: event })
 }
 
 async function retryDelivery(writer: Writer): Promise<void> {
   const owned = pick(writer.deliveries, writer.options.random)
   if (!owned) return deliver(writer)
-  const { client, ledger } = writer.options
+  const { client } = writer.options
+  const { tenant } = owned
   const status = pick(['pending', 'delivered', 'failed'], writer.options.random)!
-  const webhook = writer.webhooks.get(owned.tenant)
-  const result = await client.query(
-    owned.tenant,
-    'UPDATE webhook_deliveries SET attempts = attempts + 1, status = $3::delivery_status, last_attempt_at = now() WHERE webhook_id = $1 AND event_id = $2 RETURNING attempts::text',
-    [webhook, owned.id, status],
+  const webhook = writer.webhooks.get(tenant)
+  const place = { table: 'webhook_deliveries', tenant, key: { event_id: owned.id } }
+  const attempts = await entered(
+    writer,
+    [
+      { kind: 'raise', ...place, column: 'attempts', by: 1 },
+      { kind: 'row', ...place, columns: { status } },
+    ],
+    async () => {
+      const result = await client.query(
+        tenant,
+        'UPDATE webhook_deliveries SET attempts = attempts + 1, status = $3::delivery_status, last_attempt_at = now() WHERE webhook_id = $1 AND event_id = $2 RETURNING attempts::text',
+        [webhook, owned.id, status],
+      )
+      const raised = result.rows[0]?.attempts as string | undefined
+      if (raised === undefined) throw new Error(`acknowledged delivery ${owned.id} is not there`)
+      return raised
+    },
   )
-  const attempts = result.rows[0]?.attempts as string | undefined
-  if (attempts === undefined) throw new Error(`acknowledged delivery ${owned.id} is not there`)
-  ledger.write({
-    kind: 'raise',
-    table: 'webhook_deliveries',
-    tenant: owned.tenant,
-    key: { event_id: owned.id },
-    column: 'attempts',
-    by: 1,
-  })
-  ledger.write({
-    kind: 'row',
-    table: 'webhook_deliveries',
-    tenant: owned.tenant,
-    key: { event_id: owned.id },
-    columns: { status },
-  })
   // smallint: stop before it could overflow in a long run.
   if (Number(attempts) >= 1_000) writer.deliveries.splice(writer.deliveries.indexOf(owned), 1)
 }
 
 async function countMessage(writer: Writer): Promise<void> {
   const tenant = someTenant(writer)
-  const { client, ledger } = writer.options
-  await client.query(tenant, 'UPDATE tenant_limits SET messages_used = messages_used + 1 WHERE tenant_id = $1', [
-    tenant,
-  ])
-  ledger.write({
-    kind: 'raise',
-    table: 'tenant_limits',
-    tenant,
-    key: { tenant_id: tenant },
-    column: 'messages_used',
-    by: 1,
-  })
+  const { client } = writer.options
+  await entered(
+    writer,
+    [{ kind: 'raise', table: 'tenant_limits', tenant, key: { tenant_id: tenant }, column: 'messages_used', by: 1 }],
+    () =>
+      client.query(tenant, 'UPDATE tenant_limits SET messages_used = messages_used + 1 WHERE tenant_id = $1', [tenant]),
+  )
 }
 
 async function changeSetting(writer: Writer): Promise<void> {
   const tenant = someTenant(writer)
-  const { client, ledger, random } = writer.options
+  const { client, random } = writer.options
   const key = `live.${Math.floor(random() * 20)}`
+  const place = { table: 'tenant_settings', tenant, key: { tenant_id: tenant, settings_key: key } }
   if (random() < 0.15) {
-    await client.query(tenant, 'DELETE FROM tenant_settings WHERE tenant_id = $1 AND settings_key = $2', [tenant, key])
-    ledger.write({ kind: 'gone', table: 'tenant_settings', tenant, key: { tenant_id: tenant, settings_key: key } })
+    await entered(writer, [{ kind: 'gone', ...place }], () =>
+      client.query(tenant, 'DELETE FROM tenant_settings WHERE tenant_id = $1 AND settings_key = $2', [tenant, key]),
+    )
     return
   }
   const value = JSON.stringify(randomUUID())
-  await client.query(
-    tenant,
-    'INSERT INTO tenant_settings VALUES ($1, $2, $3::jsonb) ON CONFLICT (tenant_id, settings_key) DO UPDATE SET settings_value = excluded.settings_value',
-    [tenant, key, value],
+  await entered(writer, [{ kind: 'row', ...place, columns: { settings_value: value } }], () =>
+    client.query(
+      tenant,
+      'INSERT INTO tenant_settings VALUES ($1, $2, $3::jsonb) ON CONFLICT (tenant_id, settings_key) DO UPDATE SET settings_value = excluded.settings_value',
+      [tenant, key, value],
+    ),
   )
-  ledger.write({
-    kind: 'row',
-    table: 'tenant_settings',
-    tenant,
-    key: { tenant_id: tenant, settings_key: key },
-    columns: { settings_value: value },
-  })
 }
 
 async function writeTemplate(writer: Writer): Promise<void> {
   const tenant = someTenant(writer)
   const id = randomUUID()
-  const { client, ledger, random } = writer.options
+  const { client, random } = writer.options
   // Every third is long and does not compress, so PostgreSQL stores it out of line.
   const content = random() < 0.34 ? Array.from({ length: 90 }, () => randomUUID()).join('') : `Hello ${id}`
-  await client.query(
-    tenant,
-    "INSERT INTO message_templates (id, tenant_id, name, content, channel_type) VALUES ($1, $2, $3, $4, 'email')",
-    [id, tenant, 'new', content],
+  const columns = { tenant_id: tenant, name: 'new', content }
+  await entered(writer, [{ kind: 'row', table: 'message_templates', tenant, key: { id }, columns }], () =>
+    client.query(
+      tenant,
+      "INSERT INTO message_templates (id, tenant_id, name, content, channel_type) VALUES ($1, $2, $3, $4, 'email')",
+      [id, tenant, 'new', content],
+    ),
   )
-  ledger.write({
-    kind: 'row',
-    table: 'message_templates',
-    tenant,
-    key: { id },
-    columns: { tenant_id: tenant, name: 'new', content },
-  })
   own(writer.templates, { tenant, id })
 }
 
 async function renameTemplate(writer: Writer): Promise<void> {
   const owned = pick(writer.templates, writer.options.random)
   if (!owned) return writeTemplate(writer)
-  const { client, ledger } = writer.options
+  const { client } = writer.options
+  const { tenant, id } = owned
   const name = `renamed ${randomUUID()}`
-  await client.query(owned.tenant, 'UPDATE message_templates SET name = $2 WHERE id = $1', [owned.id, name])
-  ledger.write({
-    kind: 'row',
-    table: 'message_templates',
-    tenant: owned.tenant,
-    key: { id: owned.id },
-    columns: { name },
-  })
+  await entered(writer, [{ kind: 'row', table: 'message_templates', tenant, key: { id }, columns: { name } }], () =>
+    client.query(tenant, 'UPDATE message_templates SET name = $2 WHERE id = $1', [id, name]),
+  )
 }
 
 async function issueKey(writer: Writer): Promise<void> {
   const tenant = someTenant(writer)
   const id = randomUUID()
-  const { client, ledger } = writer.options
-  await client.query(tenant, 'INSERT INTO api_keys (id, tenant_id, key_hash, name) VALUES ($1, $2, $3, $4)', [
-    id,
-    tenant,
-    Buffer.from(id),
-    'live',
-  ])
-  ledger.write({ kind: 'row', table: 'api_keys', tenant, key: { id }, columns: { tenant_id: tenant, name: 'live' } })
+  const { client } = writer.options
+  const columns = { tenant_id: tenant, name: 'live' }
+  await entered(writer, [{ kind: 'row', table: 'api_keys', tenant, key: { id }, columns }], () =>
+    client.query(tenant, 'INSERT INTO api_keys (id, tenant_id, key_hash, name) VALUES ($1, $2, $3, $4)', [
+      id,
+      tenant,
+      Buffer.from(id),
+      'live',
+    ]),
+  )
   own(writer.keys, { tenant, id })
 }
 
 async function revokeKey(writer: Writer): Promise<void> {
   const owned = pick(writer.keys, writer.options.random)
   if (!owned) return issueKey(writer)
-  const { client, ledger } = writer.options
-  await client.query(owned.tenant, 'DELETE FROM api_keys WHERE id = $1', [owned.id])
-  ledger.write({ kind: 'gone', table: 'api_keys', tenant: owned.tenant, key: { id: owned.id } })
+  const { client } = writer.options
+  const { tenant, id } = owned
+  await entered(writer, [{ kind: 'gone', table: 'api_keys', tenant, key: { id } }], () =>
+    client.query(tenant, 'DELETE FROM api_keys WHERE id = $1', [id]),
+  )
   writer.keys.splice(writer.keys.indexOf(owned), 1)
 }
 
 async function openChannel(writer: Writer): Promise<void> {
   const tenant = someTenant(writer)
   const id = randomUUID()
-  const { client, ledger } = writer.options
-  await client.transaction(tenant, async (tx) => {
-    await tx.query("INSERT INTO channels (id, tenant_id, channel_type) VALUES ($1, $2, 'webchat')", [id, tenant])
-    await tx.query("INSERT INTO channel_configurations VALUES ($1, 'colour', 'blue'), ($1, 'motto', '')", [id])
-    await tx.query("INSERT INTO channel_credentials VALUES ($1, 'token', $2)", [id, Buffer.from(id)])
-  })
-  ledger.write({
-    kind: 'row',
-    table: 'channels',
-    tenant,
-    key: { id },
-    columns: { tenant_id: tenant, status: 'active' },
-  })
-  ledger.write({
+  const { client } = writer.options
+  const configuration = (key: string, value: string): LedgerEntry => ({
     kind: 'row',
     table: 'channel_configurations',
     tenant,
-    key: { channel_id: id, config_key: 'colour' },
-    columns: { config_value: 'blue' },
+    key: { channel_id: id, config_key: key },
+    columns: { config_value: value },
   })
-  ledger.write({
-    kind: 'row',
-    table: 'channel_configurations',
-    tenant,
-    key: { channel_id: id, config_key: 'motto' },
-    columns: { config_value: '' },
-  })
+  const columns = { tenant_id: tenant, status: 'active' }
+  await entered(
+    writer,
+    [
+      { kind: 'row', table: 'channels', tenant, key: { id }, columns },
+      configuration('colour', 'blue'),
+      configuration('motto', ''),
+    ],
+    () =>
+      client.transaction(tenant, async (tx) => {
+        await tx.query("INSERT INTO channels (id, tenant_id, channel_type) VALUES ($1, $2, 'webchat')", [id, tenant])
+        await tx.query("INSERT INTO channel_configurations VALUES ($1, 'colour', 'blue'), ($1, 'motto', '')", [id])
+        await tx.query("INSERT INTO channel_credentials VALUES ($1, 'token', $2)", [id, Buffer.from(id)])
+      }),
+  )
 }

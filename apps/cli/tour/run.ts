@@ -104,8 +104,7 @@ export async function runTour(options: TourOptions): Promise<TourEnd> {
 
 function startTraffic(scene: Scene, serverUrl: string, id: MigrationId, options: TourOptions): Promise<TrafficProcess> {
   return spawnTraffic({
-    migrationUrl: `${serverUrl}/api/v1/migrations/${id}`,
-    token: null,
+    routing: { kind: 'migration', url: `${serverUrl}/api/v1/migrations/${id}` },
     shards: shardUrls(scene),
     tenants: scene.tenants,
     writesPerSecond: options.writesPerSecond,
