@@ -222,16 +222,18 @@ async function migrate(plan: ResolvedPlan): Promise<void> {
     await infrastructure.createControlSchema('target')
     if (plan.schema.mode === 'create') await infrastructure.createSchema()
     const snapshot = await snapshots.open(from, context)
-    const queue = [...(await snapshots.chunks(from))]
-    const worker = async (job: number) => {
-      for (let chunk = queue.shift(); chunk; chunk = queue.shift()) {
-        await snapshots.copy(chunk, snapshot, { ...context, lease: `bench ${job}` })
-      }
-    }
-    await Promise.all(Array.from({ length: jobs }, (_, job) => worker(job)))
+    await inParallel(await snapshots.chunks(from), (chunk, job) =>
+      snapshots.copy(chunk, snapshot, { ...context, lease: `bench ${job}` }),
+    )
     await snapshot.close()
     if (plan.schema.mode === 'create') {
-      for (const work of await infrastructure.schemaWork()) await infrastructure.runSchemaWork(work, context)
+      const work = await infrastructure.schemaWork()
+      for (const phase of ['primary', 'secondary', 'final'] as const) {
+        await inParallel(
+          work.filter((unit) => unit.phase === phase),
+          (unit, job) => infrastructure.runSchemaWork(unit, { ...context, lease: `bench ${job}` }),
+        )
+      }
     }
   } finally {
     await pool(from).withConnection((client) =>
@@ -239,6 +241,17 @@ async function migrate(plan: ResolvedPlan): Promise<void> {
     )
     await Promise.all([...pools.values()].map((each) => each.end()))
   }
+}
+
+async function inParallel<Item>(
+  items: readonly Item[],
+  work: (item: Item, job: number) => Promise<unknown>,
+): Promise<void> {
+  const queue = [...items]
+  const worker = async (job: number) => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item, job)
+  }
+  await Promise.all(Array.from({ length: jobs }, (_, job) => worker(job)))
 }
 
 async function describe(url: string): Promise<ResolvedTable> {
