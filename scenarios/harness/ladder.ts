@@ -102,7 +102,8 @@ export function quickPlan(source: string, target: string, more: Partial<Plan> = 
   }
 }
 
-async function resolved(plan: Plan): Promise<ResolvedPlan> {
+/** The plan, resolved against its databases. */
+export async function resolved(plan: Plan): Promise<ResolvedPlan> {
   const loaded = accept(plan, { path: 'scenario.plan.ts', sha256: 'none', locate: () => 'the scenario' })
   return withSurvey(loaded, postgresCatalogs, async (survey) => resolvePlan(loaded, survey))
 }
