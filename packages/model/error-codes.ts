@@ -549,6 +549,11 @@ export const errorDefinitions = {
     remedy: '`ALTER ROLE … CREATEDB` on the target server, or `drill: false` in the plan.',
     retry: false,
   },
+  CF2222: {
+    sentence: 'The triggers of the moved tables could not be locked within {milliseconds} ms.',
+    remedy: 'Nothing has to be done; it is tried again. A long transaction on one of the tables is in the way.',
+    retry: true,
+  },
   CF2030: {
     sentence: 'The probe on {shard} failed: {reason}.',
     remedy: 'Run the probe by hand on that database, and correct it in the plan.',

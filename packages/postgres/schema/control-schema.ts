@@ -93,6 +93,7 @@ const MIGRATION_TABLES = [
   'created_schema',
   'schema_work',
   'remembered_identity',
+  'quieted_trigger',
 ]
 
 const CONTROL_TABLES = `
@@ -172,5 +173,13 @@ CREATE TABLE IF NOT EXISTS crossfade.remembered_identity (
   table_name text NOT NULL,
   setting text NOT NULL,
   PRIMARY KEY (migration, table_schema, table_name)
+);
+CREATE TABLE IF NOT EXISTS crossfade.quieted_trigger (
+  migration text NOT NULL,
+  table_schema text NOT NULL,
+  table_name text NOT NULL,
+  name text NOT NULL,
+  definition text NOT NULL,
+  PRIMARY KEY (migration, table_schema, table_name, name)
 );
 `

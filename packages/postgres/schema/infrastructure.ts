@@ -2,11 +2,13 @@ import { fail } from '@crossfade/model/failure.ts'
 import type { Finding } from '@crossfade/model/finding.ts'
 import type { MigrationId, ShardId } from '@crossfade/model/ids.ts'
 import { otherSide, type Side } from '@crossfade/model/stage.ts'
-import { tableKey } from '@crossfade/model/table-name.ts'
+import { type TableName, tableKey } from '@crossfade/model/table-name.ts'
 import type { Infrastructure } from '@crossfade/pipeline/data-plane.ts'
 import type { ResolvedPlan } from '@crossfade/pipeline/resolved-plan.ts'
 import type { ClientBase } from 'pg'
+import { writerSession } from '../connection/connect.ts'
 import type { ShardPool } from '../connection/pool.ts'
+import { conflictPolicy, retrying } from '../connection/retry.ts'
 import type { SecretSources } from '../connection/secret.ts'
 import { removeDuplicates } from '../snapshot/remove-duplicates.ts'
 import { archiveDatabase, unarchiveDatabase } from './archive.ts'
@@ -21,6 +23,7 @@ import { dumpedSchema } from './dump.ts'
 import { type ScriptTarget, schemaScript } from './generate/script.ts'
 import { readInventory } from './inventory.ts'
 import { findPgDump } from './pg-dump.ts'
+import { quietTriggers, restoreTriggers, withoutQuieting } from './quiet-triggers.ts'
 import { createReplication, dropReplication, replicationLeftovers } from './replication.ts'
 import { type ColumnName, carrySequenceValues } from './sequences.ts'
 import { readTarget } from './target.ts'
@@ -53,9 +56,21 @@ export function createInfrastructure(options: InfrastructureOptions): PostgresIn
   const schemaShard = () => shardsOf('source')[0]!
 
   const wanted = async () => {
-    const source = await on(schemaShard().id, readInventory)
+    const source = await on(schemaShard().id, async (client) =>
+      withoutQuieting(client, migration, await readInventory(client)),
+    )
     return desiredSchema(plan, source, schemaShard().id)
   }
+  /** On the side to which changes are applied. */
+  const quiet = (side: Side) =>
+    each(side, async (client) => {
+      if (writerSession(client)?.replicaRole === false)
+        await quietShard(
+          client,
+          migration,
+          plan.tables.map((table) => table[side]),
+        )
+    })
 
   return {
     async createControlSchema(side, floor) {
@@ -100,7 +115,7 @@ export function createInfrastructure(options: InfrastructureOptions): PostgresIn
     async compareSchemas() {
       const desired = await wanted()
       const compared = await each('target', async (client, shard) => {
-        const inventory = await readInventory(client)
+        const inventory = await withoutQuieting(client, migration, await readInventory(client))
         return compareSchema(desired, inventory, shard, plan.schema.mode, (expected, found) =>
           sameViewOnTarget(client, expected, found),
         )
@@ -109,6 +124,7 @@ export function createInfrastructure(options: InfrastructureOptions): PostgresIn
     },
 
     async createSlots(side) {
+      await quiet(otherSide(side))
       await each(side, (client, shard) => createReplication(client, { plan, migration, side, shard }))
     },
     async dropSlots(side) {
@@ -117,6 +133,7 @@ export function createInfrastructure(options: InfrastructureOptions): PostgresIn
 
     async removeAll(side) {
       await each(side, (client, shard) => dropReplication(client, migration, shard))
+      await each(side, (client) => restoreTriggers(client, migration))
       await options.removeFences(side)
       await each(side, (client) => removeControlSchema(client, migration))
     },
@@ -168,6 +185,28 @@ export function createInfrastructure(options: InfrastructureOptions): PostgresIn
     }
   }
 }
+
+/** In a transaction of its own that gives up quickly: waiting for a lock would make everybody else wait behind it. */
+async function quietShard(client: ClientBase, migration: MigrationId, tables: readonly TableName[]): Promise<void> {
+  await retrying(
+    async () => {
+      await client.query('BEGIN')
+      try {
+        await client.query(`SET LOCAL lock_timeout = ${QUIET_LOCK_MS_MAX}`)
+        await quietTriggers(client, migration, tables)
+        await client.query('COMMIT')
+      } catch (error) {
+        await client.query('ROLLBACK').catch(() => undefined)
+        if ((error as { code?: string }).code !== LOCK_NOT_AVAILABLE) throw error
+        throw fail('CF2222', { milliseconds: QUIET_LOCK_MS_MAX }, error)
+      }
+    },
+    { policy: conflictPolicy },
+  )
+}
+
+const QUIET_LOCK_MS_MAX = 200
+const LOCK_NOT_AVAILABLE = '55P03'
 
 function sequenceShard(pool: ShardPool) {
   return { id: pool.shard, withConnection: <T>(work: (client: ClientBase) => Promise<T>) => pool.withConnection(work) }

@@ -28,7 +28,7 @@ export async function listSchemaWork(
 
 /**
  * Does one unit: builds its indexes (an invalid one, left by a build that was cut off, is dropped and built again), then runs its transactions, each of
- * which commits together with the note that it is done. Returns at once for a unit that is done. Rejects with CF2213 while another process is at
+ * which commits together with the note that it is done. Returns at once for a unit that is done. `afterFinal` runs in every transaction of the last phase, after its statements. Rejects with CF2213 while another process is at
  * it, CF2214 when the target does not know the unit, CF2215 when the server refuses it.
  */
 export async function runSchemaUnit(
@@ -36,6 +36,7 @@ export async function runSchemaUnit(
   migration: MigrationId,
   work: SchemaWork,
   context: TaskContext,
+  afterFinal: (client: ClientBase) => Promise<void> = async () => {},
 ): Promise<void> {
   const id = work.id.slice(work.target.length + 1)
   await pool.withConnection(
@@ -52,7 +53,7 @@ export async function runSchemaUnit(
         for (let at = unit.transactionsDone; at < unit.steps.transactions.length; at++) {
           context.report({ step: at + 1, steps: unit.steps.transactions.length, description: work.description })
           await watchIndexBuild(pool, client, null, context, () =>
-            retried(() => runTransaction(client, migration, work, id, unit.steps, at, context)),
+            retried(() => runTransaction(client, migration, work, id, unit.steps, at, context, afterFinal)),
           )
         }
         await client.query('UPDATE crossfade.schema_work SET done = true WHERE migration = $1 AND id = $2', [
@@ -196,6 +197,7 @@ async function runTransaction(
   steps: WorkSteps,
   at: number,
   context: TaskContext,
+  afterFinal: (client: ClientBase) => Promise<void>,
 ): Promise<void> {
   // Only what belongs to no table has to be remembered; indexes, constraints and triggers go with their tables.
   const recorded = work.table === null
@@ -205,6 +207,7 @@ async function runTransaction(
     await checkEpoch(client, migration, context.lease, context.epoch)
     const apply = () => applyStatements(client, steps.transactions[at]!, { shard: work.target, code: 'CF2215' })
     const findings = recorded ? await recordingCreated(client, migration, apply) : await apply()
+    if (work.phase === 'final') await afterFinal(client)
     await client.query(
       `UPDATE crossfade.schema_work SET transactions_done = $3, findings = findings || $4::jsonb WHERE migration = $1 AND id = $2`,
       [migration, id, at + 1, JSON.stringify(findings)],

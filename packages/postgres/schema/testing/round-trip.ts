@@ -25,6 +25,8 @@ export interface RoundTripOptions {
   readonly pgDump?: string | null
   readonly tables?: (tables: ResolvedTable[]) => ResolvedTable[]
   readonly user?: string
+  /** Sessions of the migration carry its mark, as those of the engine do. */
+  readonly writer?: boolean
   readonly mode?: 'create' | 'existing'
   readonly plan?: Partial<ResolvedPlan>
 }
@@ -64,13 +66,17 @@ export async function roundTrip(options: RoundTripOptions): Promise<RoundTrip> {
     schema: { mode: options.mode ?? 'create', ddl: 'stop', largeObjects: 'block' },
     ...options.plan,
   }
+  const migration = newMigrationId()
   const pools = new Map(
-    [...plan.source.shards, ...plan.target.shards].map((shard) => [shard.id as string, createPool({ shard })]),
+    [...plan.source.shards, ...plan.target.shards].map((shard) => [
+      shard.id as string,
+      createPool({ shard, ...(options.writer ? { writer: migration } : {}) }),
+    ]),
   )
   const pool = (shard: string) => pools.get(shard)!
   const infrastructure = createInfrastructure({
     plan,
-    migration: newMigrationId(),
+    migration,
     pool,
     removeFences: async () => {},
     pgDump: options.pgDump ?? null,
