@@ -6,6 +6,7 @@ import type { CutoverHooks, TrackPorts } from '@crossfade/tracks/contract/ports.
 import type { Json, Task } from '@crossfade/tracks/contract/tasks.ts'
 import type { Track } from '@crossfade/tracks/contract/track.ts'
 import { gateKeeper, type HttpGet } from './gates.ts'
+import { heldPlane } from './held-plane.ts'
 import { JournaledState } from './journaled-state.ts'
 import { type ReconcilerParts, reconcile } from './reconciler.ts'
 import type { ControlStore, MigrationRecord, Work, WorkKind } from './store.ts'
@@ -45,13 +46,13 @@ export async function runEngineWorker(options: EngineOptions, signal: AbortSigna
     places: options.places,
     throttle: options.throttle,
     memoryBytes: options.memoryBytes,
-    async run(work: Work, context: TaskContext): Promise<Json | null> {
+    async run(work: Work, context: TaskContext, isHeld: () => boolean): Promise<Json | null> {
       const place = await workplaces.get(work.migration)
       if (work.kind !== 'reconcile') return options.track.handlers[work.kind](work as Task, place.ports, context)
       await reconcile(
         parts,
         place.record,
-        place.plane,
+        heldPlane(place.plane, isHeld, work.name),
         { migration: work.migration, task: work.name, epoch: work.epoch },
         context,
       )

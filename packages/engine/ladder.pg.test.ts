@@ -47,7 +47,12 @@ before(async () => {
           clock: systemClock,
           track: dataTrack,
           openDataPlane: async () =>
-            modelPlane(world, { clock: systemClock, alive: () => true, call: async (_database, effect) => effect() }),
+            modelPlane(world, {
+              clock: systemClock,
+              alive: () => true,
+              call: async (_database, effect) => effect(),
+              act: async (_database, effect) => effect(),
+            }),
           hooks: { run: async () => undefined },
           httpGet: async () => ({ status: 200, text: '' }),
           beside: [],

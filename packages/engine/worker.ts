@@ -25,7 +25,8 @@ export interface WorkerOptions {
   readonly clock: Clock
   /** How many tasks of each kind this process runs at once; kinds that are missing are not claimed. */
   readonly places: Partial<Record<WorkKind, number>>
-  readonly run: (work: Work, context: TaskContext) => Promise<Json | null>
+  /** `isHeld` says whether the lease is sure to be ours at this very moment, however long this process may have stood still. */
+  readonly run: (work: Work, context: TaskContext, isHeld: () => boolean) => Promise<Json | null>
   readonly throttle: (work: Work, signal: AbortSignal) => TaskContext['throttle']
   readonly memoryBytes: () => number
 }
@@ -142,7 +143,7 @@ export class Worker {
       throttle: throttle(work, signal),
     }
     try {
-      const result = await run(work, context)
+      const result = await run(work, context, () => !signal.aborted && clock.now() < running.heldUntil)
       if (signal.aborted) await store.tasks.release(claim, 0)
       else await store.tasks.finish(claim, result)
     } catch (error) {

@@ -59,6 +59,13 @@ export class FaultyProcess extends SimulatedProcess {
     return {
       clock: this.clock,
       alive: () => this.alive,
+      act: async (database: ModelDatabase, effect) => {
+        const result = effect()
+        return this.call(
+          () => result,
+          () => fail('CF2001', { shard: database.id, reason: 'the connection broke' }),
+        )
+      },
       call: (database: ModelDatabase, effect) =>
         this.call(effect, () => fail('CF2001', { shard: database.id, reason: 'the connection broke' })),
     }

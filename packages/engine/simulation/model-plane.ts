@@ -21,6 +21,8 @@ export interface ModelAccess {
   readonly clock: Clock
   readonly alive: () => boolean
   call<T>(database: ModelDatabase, effect: () => T): Promise<T>
+  /** The same, with its effect at once: for what carries no epoch, and is short. */
+  act<T>(database: ModelDatabase, effect: () => T): Promise<T>
 }
 
 export interface ModelWorld {
@@ -42,19 +44,21 @@ export function modelPlane(world: ModelWorld, access: ModelAccess): DataPlane {
   const all = (side: Side) => plan[side].shards.map((shard) => world.databases.get(shard.id)!)
   const on = <T>(side: Side, effect: (database: ModelDatabase) => T) =>
     Promise.all(all(side).map((database) => access.call(database, () => effect(database))))
+  const actOn = <T>(side: Side, effect: (database: ModelDatabase) => T) =>
+    Promise.all(all(side).map((database) => access.act(database, () => effect(database))))
   const ownerOn = (side: Side, key: string) => world.databases.get(route(plan[side].topology, key))!
 
   return {
     infrastructure: {
       async createControlSchema(side, floor = noFloor) {
-        await on(side, (database) => {
+        await actOn(side, (database) => {
           database.control ??= { floor: { ...noFloor }, leases: new Map(), positions: new Map(), chunks: new Set() }
           database.control.floor.lease = Math.max(database.control.floor.lease, floor.lease)
           database.control.floor.routing = Math.max(database.control.floor.routing, floor.routing)
         })
       },
       async createSchema() {
-        await on('target', (database) => {
+        await actOn('target', (database) => {
           database.controlOrFail()
           database.createdTables = true
         })
@@ -64,25 +68,25 @@ export function modelPlane(world: ModelWorld, access: ModelAccess): DataPlane {
       runSchemaWork: async () => undefined,
       compareSchemas: async () => [],
       async createSlots(side) {
-        await on(side, (database) => {
+        await actOn(side, (database) => {
           database.controlOrFail()
           database.slot ??= { confirmed: database.lsn }
         })
       },
       async dropSlots(side) {
-        await on(side, (database) => {
+        await actOn(side, (database) => {
           if (world.sabotage !== 'leave-slot') database.slot = null
         })
       },
       async removeAll(side) {
-        await on(side, (database) => database.removeAll())
+        await actOn(side, (database) => database.removeAll())
       },
       async dropCreatedSchema() {
-        await on('target', (database) => database.dropCreatedTables())
+        await actOn('target', (database) => database.dropCreatedTables())
       },
-      leftovers: async (side) => (await on(side, (database) => database.leftovers())).flat(),
+      leftovers: async (side) => (await actOn(side, (database) => database.leftovers())).flat(),
       async archiveSource() {
-        await on('source', (database) => {
+        await actOn('source', (database) => {
           database.archived = true
         })
       },
@@ -145,7 +149,7 @@ export function modelPlane(world: ModelWorld, access: ModelAccess): DataPlane {
     },
     cutover: {
       async prepare(from) {
-        await on(from, (database) => {
+        await actOn(from, (database) => {
           database.controlOrFail()
           database.fencesInstalled = true
         })
