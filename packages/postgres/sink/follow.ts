@@ -278,7 +278,7 @@ class FollowRun {
   }
 
   #close(reason: unknown): void {
-    if (this.#stop.signal.aborted) return
+    // Called again at the end: what was still being opened when the first call came must not stay open.
     this.#stop.abort(reason)
     if (this.#timer !== null) clearTimeout(this.#timer)
     for (const session of this.#sessions) session.close()
