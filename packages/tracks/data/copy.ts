@@ -6,7 +6,7 @@ import type { Task } from '../contract/tasks.ts'
 import type { Step } from '../contract/track.ts'
 import { throwFailed } from './finished.ts'
 import { readySchemaWork, schemaWorkTask } from './schema-work.ts'
-import { streamTask } from './stream-task.ts'
+import { copiesOf, streamTask } from './task-names.ts'
 
 /** Changes wake the wait; this bounds how long a lost message is not noticed. */
 const LOOK_MS = 500
@@ -63,11 +63,6 @@ export const copyStep: Step = {
 
 export function copyTask(chunk: Chunk) {
   return { name: `${copiesOf(chunk.source)}${chunk.id}`, kind: 'copy' as const, payload: { ...chunk } }
-}
-
-/** What the names of a shard's copy tasks begin with. */
-export function copiesOf(shard: ShardId): string {
-  return `copy:${shard}:`
 }
 
 /** The target's name of the table that a task copies; schema work is named after the target's tables. */

@@ -10,7 +10,8 @@ import type {
 } from '@crossfade/pipeline/data-plane.ts'
 import type { TrackPorts } from '../contract/ports.ts'
 import type { Json, Task, TaskHandler, TaskKind } from '../contract/tasks.ts'
-import { runStream, streamTask } from './stream-task.ts'
+import { runStream } from './stream-task.ts'
+import { streamTask } from './task-names.ts'
 
 /** How long a chunk waits for its shard's snapshot before it gives its place in the worker to another. */
 const SNAPSHOT_WAIT_MS = 2_000

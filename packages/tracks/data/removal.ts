@@ -3,7 +3,7 @@ import type { Side } from '@crossfade/model/stage.ts'
 import type { StepPorts } from '../contract/ports.ts'
 import type { TaskFilter } from '../contract/tasks.ts'
 import type { Step } from '../contract/track.ts'
-import { streamTask } from './stream-task.ts'
+import { streamTask } from './task-names.ts'
 
 /** A holder that hears of nothing any more loses its lease in this time's multiple; waits are woken by changes. */
 const LOOK_MS = 300

@@ -1,7 +1,7 @@
 import type { Side } from '@crossfade/model/stage.ts'
 import type { Step } from '../contract/track.ts'
 import { caughtUp } from './catch-up.ts'
-import { streamTask } from './stream-task.ts'
+import { streamTask } from './task-names.ts'
 
 /** D11: the way back exists, and runs, before the target takes its first write. */
 export const reverseStreamsStep: Step = {

@@ -2,8 +2,8 @@ import type { ShardId } from '@crossfade/model/ids.ts'
 import type { StreamStatus, TaskContext } from '@crossfade/pipeline/data-plane.ts'
 import type { TrackPorts } from '../contract/ports.ts'
 import type { NewTask, Task } from '../contract/tasks.ts'
-import { copiesOf } from './copy.ts'
 import { schemaWorkOf } from './schema-work.ts'
+import { copiesOf } from './task-names.ts'
 
 /** Changes wake the wait; this bounds how long a lost message is not noticed. */
 const LOOK_MS = 500
@@ -14,10 +14,6 @@ export interface StreamProgress {
   readonly snapshot: string | null
   readonly lsn: string | null
   readonly generation: number | null
-}
-
-export function streamTask(shard: ShardId): NewTask {
-  return { name: `stream:${shard}`, kind: 'stream', payload: { shard } }
 }
 
 /**
