@@ -37,6 +37,8 @@ export async function openControlStore(url: string, clock: Clock = systemClock):
   })
   // A connection that breaks while idle is replaced at the next query.
   pool.on('error', () => undefined)
+  // One that breaks in the middle of a query rejects that query; without a listener it would end the process as well.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   const db = new Kysely<ControlTables>({ dialect: new PostgresDialect({ pool }) })
   const control: ControlDatabase = { db, clock, run: (work) => work(db).catch(rethrow) }
   const bell = await PostgresBell.listen(url, clock)
