@@ -1,4 +1,3 @@
-import type { ShardId } from '@crossfade/model/ids.ts'
 import { tableKey } from '@crossfade/model/table-name.ts'
 import type { Chunk } from '@crossfade/pipeline/data-plane.ts'
 import type { ResolvedPlan } from '@crossfade/pipeline/resolved-plan.ts'

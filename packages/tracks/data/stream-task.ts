@@ -1,7 +1,7 @@
 import type { ShardId } from '@crossfade/model/ids.ts'
 import type { StreamStatus, TaskContext } from '@crossfade/pipeline/data-plane.ts'
 import type { TrackPorts } from '../contract/ports.ts'
-import type { NewTask, Task } from '../contract/tasks.ts'
+import type { Task } from '../contract/tasks.ts'
 import { schemaWorkOf } from './schema-work.ts'
 import { copiesOf } from './task-names.ts'
 
