@@ -1,16 +1,17 @@
 import { Failure, fail, reasonOf } from '@crossfade/model/failure.ts'
 import type { ShardId } from '@crossfade/model/ids.ts'
 import type { Lsn } from '@crossfade/model/lsn.ts'
+import type { RowMessage } from '../changes/message.ts'
 import { isConnectionLoss } from '../connection/transient.ts'
 import { NetEffect, type NetRow } from './batch.ts'
 import { type Evicted, makeRoom } from './conflicts.ts'
 import type { Direction } from './direction.ts'
 import type { Layout } from './layout.ts'
-import { type Givers, type MoveContext, moveDependants, placeMissing } from './moves.ts'
+import { type MoveContext, moveDependants, placeMissing } from './moves.ts'
 import type { OriginReader } from './origin-reader.ts'
 import { StepError } from './pipeline.ts'
 import { comparePositions, type Position } from './position.ts'
-import type { RowRouter } from './route-rows.ts'
+import type { RoutedBatch, RowRouter } from './route-rows.ts'
 import { shapeRows } from './shape-rows.ts'
 import type { MissingRow, TargetSession } from './target-session.ts'
 import { addTruncate, type Truncation } from './truncate.ts'
@@ -141,141 +142,146 @@ export class Applier {
   async #applyOnce(batch: Batch, way: Way, tolerant: boolean): Promise<Applied> {
     const { sessions, router, direction, origin } = this.#options
     const active = sessions.filter((session) => comparePositions(session.position, batch.end) < 0)
-    const context: MoveContext = {
+    const evicted: Evicted[] = []
+    if (active.length === 0) return { evicted }
+    const attempt: Attempt = {
       direction,
       router,
-      sessions: new Map(active.map((session) => [session.shard, session])),
       origin,
+      active,
+      sessions: new Map(active.map((session) => [session.shard, session])),
+      skip: new Set(sessions.filter((session) => !active.includes(session)).map((session) => session.shard)),
       xids: batch.xids,
+      givers: new Set(),
       begin: (session) => {
         if (!session.open) session.begin()
       },
     }
-    const skip = new Set(sessions.filter((session) => !active.includes(session)).map((session) => session.shard))
-    const givers: Givers = new Set()
-    const evicted: Evicted[] = []
-    if (active.length === 0) return { evicted }
     if (batch.truncation) {
       for (const session of active) addTruncate(session, batch.truncation)
       await settled(active.map((session) => session.flush()))
-    } else if (way === 'net') await this.#net(context, batch.net, active, skip, tolerant, givers)
-    else if (way === 'ordered') await this.#ordered(context, batch.net, active, skip, tolerant, givers)
-    else await this.#careful(context, batch.net, active, skip, givers, evicted)
+    } else if (way === 'net') await this.#net(attempt, batch.net, tolerant)
+    else if (way === 'ordered') await this.#ordered(attempt, batch.net, tolerant)
+    else await this.#careful(attempt, batch.net, evicted)
     const open = active.filter((session) => session.open)
+    const { givers } = attempt
     await settled(open.filter((session) => !givers.has(session)).map((session) => session.commit(batch.end)))
     await settled(open.filter((session) => givers.has(session)).map((session) => session.commit(batch.end)))
     return { evicted }
   }
 
-  async #net(
-    context: MoveContext,
-    net: NetEffect,
-    active: readonly TargetSession[],
-    skip: ReadonlySet<ShardId>,
-    tolerant: boolean,
-    givers: Givers,
-  ): Promise<void> {
-    const shape = await shapeRows(net, active, context.origin, context.xids)
-    const { work, moved } = await context.router.route(net, skip, shape)
+  async #net(attempt: Attempt, net: NetEffect, tolerant: boolean): Promise<void> {
+    const { skip } = attempt
+    const shape = await shapeRows(net, attempt.active, attempt.origin, attempt.xids)
+    const { work, moved } = await attempt.router.route(net, { skip, shape, inPlace: false })
+    const busy = [...work].map(([shard, rows]) => ({ session: attempt.sessions.get(shard)!, rows }))
+    await settled(busy.map(({ session, rows }) => session.prepare(rows, tolerant)))
+    // First, so that the rows are where this batch's own changes to them go.
+    await moveDependants(attempt, moved)
     const missing = await settled(
-      [...work].map(async ([shard, rows]) => {
-        const session = context.sessions.get(shard)!
-        await session.prepare(rows, tolerant)
-        session.begin()
+      busy.map(({ session, rows }) => {
+        attempt.begin(session)
         session.add(rows, { tolerant, bulk: true })
         return session.flush()
       }),
     )
-    await this.#finish(context, missing.flat(), moved, givers)
+    await placeMissing(attempt, missing.flat())
   }
 
   /** Runs of changes of the same kind to the same table go together; the rest is sent in order, still in few round trips. */
-  async #ordered(
-    context: MoveContext,
-    net: NetEffect,
-    active: readonly TargetSession[],
-    skip: ReadonlySet<ShardId>,
-    tolerant: boolean,
-    givers: Givers,
-  ): Promise<void> {
-    const missing: MissingRow[] = []
-    const allMoved = []
+  async #ordered(attempt: Attempt, net: NetEffect, tolerant: boolean): Promise<void> {
+    const { router, active, skip } = attempt
+    let missing: MissingRow[] = []
     for (const layout of net.counted.keys()) {
       for (const session of active) await session.prepareStage(session.writer(layout))
     }
     for (const run of runsOf(net)) {
-      const shape = await shapeRows(run, active, context.origin, context.xids)
-      const { work, moved } = await context.router.route(run, skip, shape)
-      allMoved.push(...moved)
-      for (const [shard, rows] of work) {
-        const session = context.sessions.get(shard)!
-        context.begin(session)
+      const shape = await shapeRows(run, active, attempt.origin, attempt.xids)
+      const routed = await router.route(run, { skip, shape, inPlace: true })
+      for (const [shard, rows] of routed.work) {
+        const session = attempt.sessions.get(shard)!
+        attempt.begin(session)
         session.add(rows, { tolerant, bulk: false })
         if (session.pipeline.bytes > orderedBytesMax) missing.push(...(await session.flush()))
       }
+      // What comes next may refer to rows that are on another shard yet.
+      const mayMove =
+        [...run.keyed.keys()].some((layout) => router.mayMove(layout)) && run.messages[0]!.message.tag === 'update'
+      if (mayMove || routed.crossing.length > 0 || routed.moved.length > 0) {
+        missing.push(...(await this.#flush(attempt)))
+        await this.#settle(attempt, inTheEnd(run, missing), routed)
+        missing = []
+      }
     }
-    const open = active.filter((session) => session.open)
-    missing.push(...(await settled(open.map((session) => session.flush()))).flat())
-    await this.#finish(context, inTheEnd(net, missing), allMoved, givers)
+    missing.push(...(await this.#flush(attempt)))
+    await placeMissing(attempt, inTheEnd(net, missing))
   }
 
-  async #careful(
-    context: MoveContext,
-    net: NetEffect,
-    active: readonly TargetSession[],
-    skip: ReadonlySet<ShardId>,
-    givers: Givers,
-    evicted: Evicted[],
-  ): Promise<void> {
+  async #careful(attempt: Attempt, net: NetEffect, evicted: Evicted[]): Promise<void> {
     for (const layout of [...net.keyed.keys(), ...net.counted.keys()]) {
-      for (const session of active) await session.prepareStage(session.writer(layout))
+      for (const session of attempt.active) await session.prepareStage(session.writer(layout))
     }
     for (const { layout, message, lsn } of net.messages) {
       const one = new NetEffect()
       one.add(layout, message, lsn)
-      for (let attempt = 0; ; attempt += 1) {
-        const shape = await shapeRows(one, active, context.origin, context.xids)
-        const { work, moved } = await context.router.route(one, skip, shape)
+      for (let again = false; ; again = true) {
+        const shape = await shapeRows(one, attempt.active, attempt.origin, attempt.xids)
+        const routed = await attempt.router.route(one, { skip: attempt.skip, shape, inPlace: true })
         const marked: TargetSession[] = []
         try {
-          const missing: MissingRow[] = []
-          for (const [shard, rows] of work) {
-            const session = context.sessions.get(shard)!
-            context.begin(session)
+          for (const [shard, rows] of routed.work) {
+            const session = attempt.sessions.get(shard)!
+            attempt.begin(session)
             session.pipeline.execute('SAVEPOINT crossfade_row')
             await session.flush()
             marked.push(session)
             session.add(rows, { tolerant: true, bulk: false })
-            missing.push(...(await session.flush()))
           }
-          await this.#finish(context, missing, moved, givers)
+          await this.#settle(attempt, await this.#flush(attempt), routed)
           break
         } catch (error) {
-          if (!(error instanceof StepError) || error.code !== uniqueViolation || attempt > 0) throw error
-          const before = evicted.length
-          for (const session of marked) {
-            await session.rollbackTo('crossfade_row')
-            for (const { inserts, updates, puts } of work.get(session.shard)!.keyed.values()) {
-              for (const write of [...inserts, ...updates, ...puts]) {
-                evicted.push(...(await makeRoom(session, session.writer(layout), write, this.#options.otherOrigins)))
-              }
-            }
-          }
-          if (evicted.length === before) throw error
+          if (again || !(error instanceof StepError) || error.code !== uniqueViolation) throw error
+          if (!(await this.#makeRoom(routed, marked, evicted))) throw error
         }
       }
     }
   }
 
-  async #finish(
-    context: MoveContext,
-    missing: readonly MissingRow[],
-    moved: Parameters<typeof moveDependants>[1],
-    givers: Givers,
-  ): Promise<void> {
-    if (missing.length > 0) await placeMissing(context, missing, givers)
-    if (moved.length > 0) await moveDependants(context, moved, givers)
+  /** Takes back what was begun for one change and deletes the rows in its way. Whether there were any. */
+  async #makeRoom(routed: RoutedBatch, marked: readonly TargetSession[], evicted: Evicted[]): Promise<boolean> {
+    const before = evicted.length
+    for (const session of marked) {
+      await session.rollbackTo('crossfade_row')
+      for (const [layout, { inserts, updates, puts, rekeys }] of routed.work.get(session.shard)!.keyed) {
+        for (const write of [...inserts, ...updates, ...puts, ...rekeys]) {
+          evicted.push(...(await makeRoom(session, session.writer(layout), write, this.#options.otherOrigins)))
+        }
+      }
+    }
+    return evicted.length > before
   }
+
+  async #flush(attempt: Attempt): Promise<MissingRow[]> {
+    const open = attempt.active.filter((session) => session.open)
+    return (await settled(open.map((session) => session.flush()))).flat()
+  }
+
+  async #settle(attempt: Attempt, missing: readonly MissingRow[], routed: RoutedBatch): Promise<void> {
+    const crossing = routed.crossing.flatMap(({ shard, layout, write }) => {
+      const session = attempt.sessions.get(shard)
+      return session ? [{ session, writer: session.writer(layout), write }] : []
+    })
+    for (const { session } of crossing) attempt.begin(session)
+    await placeMissing(attempt, [...missing, ...crossing])
+    await moveDependants(attempt, routed.moved)
+  }
+}
+
+/** One try to apply one batch. */
+interface Attempt extends MoveContext {
+  readonly active: readonly TargetSession[]
+  /** Shards that have the batch already. */
+  readonly skip: ReadonlySet<ShardId>
 }
 
 /** The changes in order, cut where the table or the kind changes or a key comes again. */
@@ -283,21 +289,29 @@ function* runsOf(net: NetEffect): Generator<NetEffect> {
   let run = new NetEffect()
   let kind = ''
   let current: Layout | null = null
-  let count = 0
   for (const { layout, message, lsn } of net.messages) {
-    const repeated =
-      count > 0 && run.keyed.get(layout)?.rows.size !== undefined && run.keyed.get(layout)!.rows.size < count
-    if (count > 0 && (layout !== current || message.tag !== kind || repeated)) {
+    const own = kindOfRun(layout, message)
+    if (run.messages.length > 0 && (layout !== current || own !== kind || own === 'rekey' || isRepeated(run, layout))) {
       yield run
       run = new NetEffect()
-      count = 0
     }
     current = layout
-    kind = message.tag
+    kind = own
     run.add(layout, message, lsn)
-    count += 1
   }
-  if (count > 0) yield run
+  if (run.messages.length > 0) yield run
+}
+
+function kindOfRun(layout: Layout, message: RowMessage): string {
+  if (message.tag !== 'update' || message.before === null || layout.keyCells.length === 0) return message.tag
+  const { keyCells } = layout
+  return cellsKey(message.before.tuple, keyCells) === cellsKey(message.after, keyCells) ? 'update' : 'rekey'
+}
+
+/** The last change was to a key that the run had already: no more may follow. */
+function isRepeated(run: NetEffect, layout: Layout): boolean {
+  const keyed = run.keyed.get(layout)
+  return keyed !== undefined && keyed.rows.size < run.messages.length
 }
 
 /** Missing rows as the whole batch leaves them, each once; those that are deleted later in the batch are left out. */

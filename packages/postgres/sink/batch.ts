@@ -56,6 +56,8 @@ export interface NetRow {
   readonly identityWhole: boolean
   /** The identity of the row that unchanged cells come from; null: the row under its own key. */
   readonly carryFrom: Tuple | null
+  /** The identity under which the row was there before its key was changed; null when it was not. */
+  readonly rekeyedFrom: Tuple | null
 }
 
 type MutableRow = { -readonly [Name in keyof NetRow]: NetRow[Name] }
@@ -112,10 +114,11 @@ export class KeyedRows {
       this.rows.set(oldKey, old)
     }
     const filled = old.after === null ? after : fillUnchanged(after, old.after)
+    const rekeyedFrom = old.rekeyedFrom ?? old.identity
     const carryFrom = hasUnchanged(filled) ? (old.carryFrom ?? old.identity) : null
     drop(old)
     const row = this.rows.get(key) as MutableRow | undefined
-    if (!row) this.rows.set(key, newRow('absent', filled, filled, true, carryFrom))
+    if (!row) this.rows.set(key, { ...newRow('absent', filled, filled, true, carryFrom), rekeyedFrom })
     else putNew(row, filled, carryFrom)
   }
 
@@ -133,7 +136,7 @@ function newRow(
   identityWhole: boolean,
   carryFrom: Tuple | null,
 ): MutableRow {
-  return { before, replaced: false, after, identity, identityWhole, carryFrom }
+  return { before, replaced: false, after, identity, identityWhole, carryFrom, rekeyedFrom: null }
 }
 
 function putNew(row: MutableRow, after: Tuple, carryFrom: Tuple | null): void {
@@ -142,12 +145,14 @@ function putNew(row: MutableRow, after: Tuple, carryFrom: Tuple | null): void {
   row.identity = after
   row.identityWhole = true
   row.carryFrom = carryFrom
+  row.rekeyedFrom = null
 }
 
 function drop(row: MutableRow): void {
   row.after = null
   row.replaced = true
   row.carryFrom = null
+  row.rekeyedFrom = null
   // What it was in between says nothing about where it was before.
   row.identityWhole = false
 }

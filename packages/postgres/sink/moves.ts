@@ -20,26 +20,33 @@ export interface MoveContext {
   readonly sessions: ReadonlyMap<ShardId, TargetSession>
   readonly origin: OriginReader
   readonly xids: Iterable<number>
+  /** Shards that gave rows away: their transactions are committed last, so that a crash in between loses nothing. */
+  readonly givers: Set<TargetSession>
   /** Begins the session's transaction if it is not open. */
   begin(session: TargetSession): void
 }
 
-/** Shards that gave rows away: their transactions are committed last, so that a crash in between loses nothing. */
-export type Givers = Set<TargetSession>
+/** A row that was found on another shard than it belongs to now. */
+interface FoundRow {
+  readonly row: MissingRow
+  readonly holder: TargetSession
+}
 
 /**
  * Finds what updates did not find: the row is on another shard (then it moves here, and what hangs on it follows), or it is not there yet because the copy is
  * older or newer than this change. Then it is written whole, with what was not sent of it from the followed shard; or left out, when it is gone there.
+ *
+ * New rows are written parents first, and old ones deleted children first, so that foreign keys hold at every step.
  */
-export async function placeMissing(
-  context: MoveContext,
-  missing: readonly MissingRow[],
-  givers: Givers,
-): Promise<void> {
+export async function placeMissing(context: MoveContext, missing: readonly MissingRow[]): Promise<void> {
   const moved: MovedParent[] = []
-  for (const [writer, rows] of groupByWriter(missing)) {
-    const { layout } = writer
-    const lost = context.router.mayMove(layout) ? await takeFromOthers(context, layout, rows, givers, moved) : rows
+  const found: FoundRow[] = []
+  for (const [layout, rows] of groupByLayout(context.direction, missing)) {
+    const mayMove = context.router.mayMove(layout)
+    const movable = rows.filter(({ write }) => mayMove || write.rekeyedFrom !== null)
+    const here = await findOnOthers(context, layout, movable, moved)
+    found.push(...here)
+    const lost = rows.filter((row) => !here.some((each) => each.row === row))
     const partial = lost.filter(({ write }) => isPartial(layout, write.row.after!) && layout.table.transform === null)
     await fillFromOrigin(
       layout,
@@ -52,27 +59,22 @@ export async function placeMissing(
       const written = layout.table.transform === null ? { tuple: write.row.after, cells: layout.cells } : write
       addPut(session.pipeline, session.writer(layout), { ...write, ...written })
     }
+    for (const session of new Set(rows.map((row) => row.session))) await session.flush()
   }
-  for (const session of new Set(missing.map((row) => row.session))) await session.flush()
-  await moveDependants(context, moved, givers)
+  await moveDependants(context, moved)
+  for (const { row, holder } of found.reverse()) {
+    const writer = holder.writer(row.writer.layout)
+    writer.byKey(holder.pipeline, writer.deleteSql, row.write.rekeyedFrom ?? row.write.row.identity)
+  }
+  for (const holder of new Set(found.map((each) => each.holder))) await holder.flush()
 }
 
-/** Moves the rows that find their shard through parents which moved; recursively, since they may be parents too. */
-export async function moveDependants(
-  context: MoveContext,
-  moved: readonly MovedParent[],
-  givers: Givers,
-): Promise<void> {
-  let parents = [...moved]
-  while (parents.length > 0) {
-    const next: MovedParent[] = []
-    for (const parent of parents) {
-      const from = context.sessions.get(parent.from)
-      if (!from) continue
-      for (const table of childrenOf(context.direction, parent))
-        await moveChildren(context, parent, table, from, givers, next)
-    }
-    parents = next
+/** Moves the rows that find their shard through parents which moved; and theirs, since they may be parents too. */
+export async function moveDependants(context: MoveContext, moved: readonly MovedParent[]): Promise<void> {
+  for (const parent of moved) {
+    const from = context.sessions.get(parent.from)
+    if (!from) continue
+    for (const table of childrenOf(context.direction, parent)) await moveChildren(context, parent, table, from)
   }
 }
 
@@ -81,8 +83,6 @@ async function moveChildren(
   parent: MovedParent,
   table: DirectedTable,
   from: TargetSession,
-  givers: Givers,
-  next: MovedParent[],
 ): Promise<void> {
   const layout = plainLayout(table)
   const route = table.toRoute
@@ -90,25 +90,21 @@ async function moveChildren(
   context.begin(from)
   const writer = from.writer(layout)
   const columns = writer.columns.map((column) => quoteIdentifier(column.to)).join(', ')
-  const found = await from.select(
-    `DELETE FROM ${quoteTable(table.to)} WHERE ${quoteIdentifier(route.column)} = $1 RETURNING ${columns}`,
-    [parent.value],
-  )
+  const where = `FROM ${quoteTable(table.to)} WHERE ${quoteIdentifier(route.column)} = $1`
+  const found = await from.select(`SELECT ${columns} ${where}`, [parent.value])
   if (found.length === 0) return
-  givers.add(from)
+  context.givers.add(from)
   const to = context.sessions.get(parent.to)
-  if (to) context.begin(to)
-  for (const values of found) {
-    for (const column of context.router.referredColumns(table)) {
-      const place = writer.columns.findIndex((candidate) => candidate.from === column)
-      const value = values[place]
-      if (value !== null && value !== undefined) {
-        next.push({ table, column: writer.columns[place]!.to, value, from: parent.from, to: parent.to })
-      }
-    }
-    if (to) addRow(to, layout, values, writer)
+  if (to) {
+    context.begin(to)
+    for (const values of found) addRow(to, layout, values, writer)
+    await to.flush()
   }
-  if (to) await to.flush()
+  await moveDependants(
+    context,
+    found.flatMap((values) => referencesTo(context.router, writer, values, parent.from, parent.to)),
+  )
+  await from.select(`DELETE ${where}`, [parent.value])
 }
 
 /** Adds the statements that write a row which another shard of the applied side held. */
@@ -131,19 +127,19 @@ function addRow(session: TargetSession, layout: Layout, values: readonly (string
     identity: tuple,
     identityWhole: true,
     carryFrom: null,
+    rekeyedFrom: null,
   }
-  addPut(session.pipeline, writer, { row, ...written, anywhere: false })
+  addPut(session.pipeline, writer, { row, ...written, anywhere: false, rekeyedFrom: null })
 }
 
-/** Looks for the rows on all other shards, takes them away there, and completes them with what they held. Returns those found nowhere. */
-async function takeFromOthers(
+/** Looks for the rows on all other shards, and completes them with what they hold there. */
+async function findOnOthers(
   context: MoveContext,
   layout: Layout,
   rows: readonly MissingRow[],
-  givers: Givers,
   moved: MovedParent[],
-): Promise<readonly MissingRow[]> {
-  const found = new Set<MissingRow>()
+): Promise<readonly FoundRow[]> {
+  const found = new Map<MissingRow, FoundRow>()
   for (const session of context.sessions.values()) {
     const wanted = rows.filter((row) => row.session !== session && !found.has(row))
     if (wanted.length === 0) continue
@@ -151,42 +147,50 @@ async function takeFromOthers(
     const writer = session.writer(layout)
     const held = await session.read(
       writer,
-      wanted.map(({ write }) => write.row),
+      wanted.map(({ write }) => ({ identity: write.rekeyedFrom ?? write.row.identity })),
     )
     wanted.forEach((row, index) => {
       const values = held[index]!
       if (values === null) return
-      found.add(row)
-      givers.add(session)
-      writer.byKey(session.pipeline, writer.deleteSql, row.write.row.identity)
+      found.set(row, { row, holder: session })
+      context.givers.add(session)
       const net = row.write.row as { after: NetRow['after'] }
       if (layout.table.transform === null) net.after = fillCells(layout, net.after!, values, writer.places)
-      for (const column of context.router.referredColumns(layout.table)) {
-        const place = writer.columns.findIndex((candidate) => candidate.from === column)
-        const value = values[place]
-        if (value === null || value === undefined) continue
-        moved.push({
-          table: layout.table,
-          column: writer.columns[place]!.to,
-          value,
-          from: session.shard,
-          to: row.session.shard,
-        })
-      }
+      moved.push(...referencesTo(context.router, writer, values, session.shard, row.session.shard))
     })
-    await session.flush()
   }
-  return rows.filter((row) => !found.has(row))
+  return [...found.values()]
 }
 
-function groupByWriter(missing: readonly MissingRow[]): Map<TableWriter, MissingRow[]> {
-  const groups = new Map<Layout, { writer: TableWriter; rows: MissingRow[] }>()
-  for (const row of missing) {
-    const group = groups.get(row.writer.layout) ?? { writer: row.writer, rows: [] }
-    groups.set(row.writer.layout, group)
-    group.rows.push(row)
+/** How children refer to a row that was read from the applied side and changes shard. */
+function referencesTo(
+  router: RowRouter,
+  writer: TableWriter,
+  values: readonly (string | null)[],
+  from: ShardId,
+  to: ShardId,
+): MovedParent[] {
+  const { table } = writer.layout
+  const moved: MovedParent[] = []
+  for (const column of router.links.columns(table)) {
+    const place = writer.columns.findIndex((candidate) => candidate.from === column)
+    const value = values[place]
+    if (value !== null && value !== undefined) moved.push({ table, column: writer.columns[place]!.to, value, from, to })
   }
-  return new Map([...groups.values()].map(({ writer, rows }) => [writer, rows]))
+  return moved
+}
+
+/** In the plan's order: parents first. */
+function groupByLayout(direction: Direction, missing: readonly MissingRow[]): [Layout, MissingRow[]][] {
+  const groups = new Map<Layout, MissingRow[]>()
+  for (const row of missing) {
+    const { layout } = row.writer
+    const group = groups.get(layout)
+    if (group) group.push(row)
+    else groups.set(layout, [row])
+  }
+  const order = (layout: Layout) => direction.tables.indexOf(layout.table)
+  return [...groups].sort(([a], [b]) => order(a) - order(b))
 }
 
 function childrenOf(direction: Direction, parent: MovedParent): DirectedTable[] {
@@ -206,15 +210,24 @@ const plainLayouts = new WeakMap<DirectedTable, Layout>()
 function plainLayout(table: DirectedTable): Layout {
   let layout = plainLayouts.get(table)
   if (!layout) {
-    layout = layoutOf(table, {
-      oid: 0,
-      schema: table.from.schema,
-      name: table.from.name,
-      replicaIdentity: 'default',
-      columns: table.columns
-        .filter((column) => !column.plan.generated && column.inTo)
-        .map((column) => ({ name: column.from, typeOid: 0, typeModifier: -1, key: table.key.includes(column) })),
-    })
+    // As the applied side has them: no transform any more.
+    const plain = layoutOf(
+      {
+        ...table,
+        transform: null,
+        columns: table.columns.filter((column) => column.inTo).map((column) => ({ ...column, inFrom: true })),
+      },
+      {
+        oid: 0,
+        schema: table.from.schema,
+        name: table.from.name,
+        replicaIdentity: 'default',
+        columns: table.columns
+          .filter((column) => !column.plan.generated && column.inTo)
+          .map((column) => ({ name: column.from, typeOid: 0, typeModifier: -1, key: table.key.includes(column) })),
+      },
+    )
+    layout = { ...plain, table }
     plainLayouts.set(table, layout)
   }
   return layout

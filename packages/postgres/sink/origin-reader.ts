@@ -5,8 +5,8 @@ import { cutOff } from '../connection/connect.ts'
 import { quoteIdentifier, quoteLiteral, quoteTable } from '../connection/quote.ts'
 import type { DirectedTable } from './direction.ts'
 import type { Layout } from './layout.ts'
+import type { ParentRoute } from './parent-links.ts'
 import { Pipeline } from './pipeline.ts'
-import type { ParentRoute } from './route-rows.ts'
 
 /** How long a change that was streamed may stay invisible to others (its writer may be waiting for a standby) before it is looked at again. */
 const visibleWaitMs = 5

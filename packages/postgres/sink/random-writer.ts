@@ -54,6 +54,25 @@ export const writerTables: readonly ResolvedTable[] = [
     { identity: { kind: 'key', columns: ['tenant', 'day'] }, route: { kind: 'column', column: 'tenant' } },
   ),
   testTable(
+    'project',
+    { tenant: 'text', id: 'bigint', name: 'text', body: 'text' },
+    { identity: { kind: 'key', columns: ['tenant', 'id'] }, route: { kind: 'column', column: 'tenant' } },
+  ),
+  testTable(
+    'task',
+    { project: 'bigint', step: 'integer', body: 'text' },
+    {
+      identity: { kind: 'key', columns: ['project', 'step'] },
+      route: {
+        kind: 'parent',
+        column: 'project',
+        parent: { schema: 'public', name: 'project' },
+        parentColumn: 'id',
+        then: { kind: 'column', column: 'tenant' },
+      },
+    },
+  ),
+  testTable(
     'event',
     { tenant: 'text', note: 'text', body: 'text' },
     { identity: { kind: 'full' }, route: { kind: 'column', column: 'tenant' } },
@@ -66,11 +85,15 @@ CREATE TABLE account (id bigint PRIMARY KEY, tenant text NOT NULL, name text, bo
 CREATE TABLE entry (id bigint PRIMARY KEY, account bigint NOT NULL, note text, body text);
 CREATE TABLE remark (id bigint PRIMARY KEY, entry bigint NOT NULL, note text);
 CREATE TABLE usage (tenant text, day int, amount int, body text, PRIMARY KEY (tenant, day));
+CREATE TABLE project (tenant text, id bigint UNIQUE, name text, body text, PRIMARY KEY (tenant, id));
+CREATE TABLE task (project bigint, step int, body text, PRIMARY KEY (project, step));
 CREATE TABLE event (tenant text NOT NULL, note text, body text);
 ALTER TABLE account ALTER body SET STORAGE EXTERNAL;
 ALTER TABLE entry ALTER body SET STORAGE EXTERNAL;
 ALTER TABLE usage ALTER body SET STORAGE EXTERNAL;
 ALTER TABLE event ALTER body SET STORAGE EXTERNAL;
+ALTER TABLE project ALTER body SET STORAGE EXTERNAL;
+ALTER TABLE task ALTER body SET STORAGE EXTERNAL;
 ALTER TABLE event REPLICA IDENTITY FULL;
 CREATE INDEX ON entry (account);
 CREATE INDEX ON remark (entry);
@@ -78,6 +101,7 @@ CREATE INDEX ON remark (entry);
 
 export const writerForeignKeysSql = `
 ALTER TABLE entry ADD FOREIGN KEY (account) REFERENCES account ON DELETE CASCADE ON UPDATE CASCADE;
+ALTER TABLE task ADD FOREIGN KEY (project) REFERENCES project (id) ON DELETE CASCADE;
 ALTER TABLE remark ADD FOREIGN KEY (entry) REFERENCES entry ON DELETE CASCADE ON UPDATE CASCADE;
 `
 
@@ -119,7 +143,7 @@ export class RandomWriter {
   async #statement(client: Client): Promise<void> {
     const run = (sql: string, ...values: unknown[]) => client.query(sql, values)
     const tenant = this.#tenant()
-    switch (this.#below(20)) {
+    switch (this.#below(25)) {
       case 0:
       case 1:
         return void (await run(
@@ -191,6 +215,33 @@ export class RandomWriter {
             ? 'UPDATE event SET note = $1 WHERE ctid = (SELECT min(ctid) FROM event)'
             : 'DELETE FROM event WHERE ctid IN (SELECT ctid FROM event ORDER BY md5(note || $1) LIMIT 2)',
           this.#word(),
+        ))
+      case 19:
+        return void (await run(
+          'INSERT INTO project VALUES ($1, $2, $3, $4)',
+          tenant,
+          this.#nextId++,
+          this.#word(),
+          this.#body(),
+        ))
+      case 20:
+        return void (await run(
+          'INSERT INTO task SELECT id, $1, $2 FROM (SELECT id FROM project ORDER BY md5(id || $3) LIMIT 2) AS p ON CONFLICT DO NOTHING',
+          this.#below(6),
+          this.#body(),
+          this.#word(),
+        ))
+      case 21:
+        return void (await run(`UPDATE project SET tenant = $1 WHERE ${this.#some('id')}`, tenant))
+      case 22:
+        return void (await run(
+          `UPDATE task SET step = step + 50 WHERE ${this.#some('project')} AND NOT EXISTS (SELECT 1 FROM task AS o WHERE o.project = task.project AND o.step = task.step + 50) AND step < 50`,
+        ))
+      case 23:
+        return void (await run(
+          this.#random() < 0.5
+            ? `DELETE FROM project WHERE ${this.#one('project')}`
+            : `DELETE FROM task WHERE ${this.#some('project')}`,
         ))
       default:
         if (!this.#first) return

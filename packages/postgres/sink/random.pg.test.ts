@@ -1,106 +1,138 @@
-import { afterEach, test } from 'node:test'
+import { afterEach, type TestContext, test } from 'node:test'
+import type { PostgresVersion } from '@crossfade/embedded/binaries.ts'
 import { sharedTestCluster } from '@crossfade/embedded/testing.ts'
 import type { ChangeLimits } from '@crossfade/pipeline/resolved-plan.ts'
 import { RandomWriter, writerForeignKeysSql, writerSql, writerTables } from './random-writer.ts'
-import { hashTopology, type SinkBench, seededRandom, startSinkBench, testSeed } from './sink-testing.ts'
+import {
+  hashTopology,
+  type RunningStream,
+  type SinkBench,
+  seededRandom,
+  startSinkBench,
+  testSeed,
+} from './sink-testing.ts'
 
 const benches: SinkBench[] = []
 afterEach(async () => {
   for (const bench of benches.splice(0)) await bench.close()
 })
 
-async function shardedBench(sources: number, targets: number, changes: Partial<ChangeLimits> = {}): Promise<SinkBench> {
+interface Variant {
+  readonly name: string
+  readonly sources: number
+  readonly targets: number
+  /** Writes happen on the target and flow back. */
+  readonly reverse?: boolean
+  readonly text?: boolean
+  /** The applied side has the foreign keys too, and the applier is nobody special. */
+  readonly watched?: boolean
+  readonly sourceVersion?: PostgresVersion
+  readonly changes?: Partial<ChangeLimits>
+}
+
+async function start(variant: Variant): Promise<SinkBench> {
+  const cluster = await sharedTestCluster()
+  const role = `applier_${process.pid}`
+  if (variant.watched) await cluster.createRole(role).catch(() => {})
+  const everything = writerSql + writerForeignKeysSql
   const bench = await startSinkBench({
-    sourceCluster: await sharedTestCluster(),
-    sources,
-    targets,
-    ...(sources > 1 ? { sourceTopology: hashTopology(32) } : {}),
-    ...(targets > 1 ? { targetTopology: hashTopology(48) } : {}),
-    tables: writerTables,
-    changes,
-    sourceSql: writerSql + writerForeignKeysSql,
-    targetSql: writerSql,
+    sourceCluster: variant.sourceVersion ? await sharedTestCluster(variant.sourceVersion) : cluster,
+    targetCluster: cluster,
+    sources: variant.sources,
+    targets: variant.targets,
+    ...(variant.sources > 1 ? { sourceTopology: hashTopology(32) } : {}),
+    ...(variant.targets > 1 ? { targetTopology: hashTopology(48) } : {}),
+    tables: variant.text ? writerTables.map((table) => ({ ...table, binary: false })) : writerTables,
+    sourceSql: everything,
+    targetSql: variant.watched || variant.reverse ? everything : writerSql,
+    reverse: variant.reverse ?? false,
+    ...(variant.changes ? { changes: variant.changes } : {}),
+    ...(variant.watched ? { applier: { user: role } } : {}),
   })
   benches.push(bench)
   return bench
 }
 
-for (const [sources, targets] of [
-  [1, 1],
-  [1, 3],
-  [2, 3],
-] as const) {
-  test(`D08, D15: random changes of ${sources} shards arrive on ${targets}, exactly`, async (context) => {
-    const seed = testSeed()
-    context.diagnostic(`CROSSFADE_SEED=${seed}`)
-    const bench = await shardedBench(sources, targets)
-    const shards = bench.plan.source.shards
-    const streams = shards.map((shard) => bench.follow(shard.id))
-    const writers = shards.map(
-      (shard, ordinal) =>
-        new RandomWriter({
-          random: seededRandom(seed + ordinal),
-          shard: shard.id,
-          ordinal,
-          topology: bench.plan.source.topology,
-        }),
-    )
-    for (let round = 0; round < 6; round += 1) {
-      await Promise.all(
-        writers.map((writer, ordinal) => writer.write(bench.sources[ordinal]!, round % 2 === 0 ? 5 : 120)),
-      )
+/** The side that is written to, its streams and its writers. */
+function writersOf(bench: SinkBench, variant: Variant, seed: number) {
+  const side = variant.reverse ? ('target' as const) : ('source' as const)
+  const { shards, topology } = bench.plan[side]
+  const clients = shards.map((shard) => bench.clients.get(shard.id)!)
+  const writers = shards.map(
+    (shard, ordinal) => new RandomWriter({ random: seededRandom(seed + ordinal), shard: shard.id, ordinal, topology }),
+  )
+  return {
+    shards,
+    write: (count: number) => Promise.all(writers.map((writer, ordinal) => writer.write(clients[ordinal]!, count))),
+    caughtUp: async (streams: readonly RunningStream[]) => {
       for (const [ordinal, shard] of shards.entries()) await bench.caughtUp(shard.id, streams[ordinal]!)
-      await bench.assertEqual()
+    },
+  }
+}
+
+function seedOf(context: TestContext): number {
+  const seed = testSeed()
+  context.diagnostic(`CROSSFADE_SEED=${seed}`)
+  return seed
+}
+
+const variants: readonly Variant[] = [
+  { name: '1 to 1', sources: 1, targets: 1 },
+  { name: '1 to 3', sources: 1, targets: 3 },
+  { name: '2 to 3', sources: 2, targets: 3 },
+  { name: '2 to 3 in text', sources: 2, targets: 3, text: true },
+  { name: '3 back to 2', sources: 2, targets: 3, reverse: true },
+  { name: '2 to 3, foreign keys on the target, applied by a plain role', sources: 2, targets: 3, watched: true },
+  { name: '1 to 1 from PostgreSQL 14', sources: 1, targets: 1, sourceVersion: 14 },
+]
+
+for (const variant of variants) {
+  test(`D08, D15: random changes arrive exactly: ${variant.name}`, async (context) => {
+    const seed = seedOf(context)
+    const bench = await start(variant)
+    const { shards, write, caughtUp } = writersOf(bench, variant, seed)
+    const streams = shards.map((shard) => bench.follow(shard.id))
+    for (let round = 0; round < 4; round += 1) {
+      await write(round % 2 === 0 ? 5 : 120)
+      await caughtUp(streams)
+      await bench.assertEqual(variant.reverse ? 'target' : 'source')
     }
   })
 }
 
-for (const [sources, targets] of [
-  [1, 1],
-  [2, 3],
-] as const) {
-  test(`D15, D17: sessions killed at random lose and repeat nothing, ${sources} to ${targets}`, async (context) => {
-    const seed = testSeed()
-    context.diagnostic(`CROSSFADE_SEED=${seed}`)
-    const bench = await shardedBench(sources, targets, { batchRowsMax: 9 })
+for (const variant of [
+  { name: '1 to 1', sources: 1, targets: 1 },
+  { name: '2 to 3', sources: 2, targets: 3 },
+  { name: '2 to 3, in order', sources: 2, targets: 3, watched: true },
+]) {
+  test(`D15, D17: sessions killed at random lose and repeat nothing: ${variant.name}`, async (context) => {
+    const seed = seedOf(context)
+    const bench = await start({ ...variant, changes: { batchRowsMax: 9 } })
     const random = seededRandom(seed)
-    const shards = bench.plan.source.shards
+    const { shards, write, caughtUp } = writersOf(bench, variant, seed)
     const streams = shards.map((shard) => bench.follow(shard.id))
-    const writers = shards.map(
-      (shard, ordinal) =>
-        new RandomWriter({
-          random: seededRandom(seed + ordinal),
-          shard: shard.id,
-          ordinal,
-          topology: bench.plan.source.topology,
-        }),
-    )
     let epoch = 1
-    for (let round = 0; round < 4; round += 1) {
+    for (let round = 0; round < 3; round += 1) {
       let writing = true
-      const written = Promise.all(writers.map((writer, ordinal) => writer.write(bench.sources[ordinal]!, 80))).finally(
-        () => {
-          writing = false
-        },
-      )
-      const disturbed = (async () => {
-        while (writing) {
-          await new Promise((resolve) => setTimeout(resolve, random() * 60))
-          const clients = [...bench.clients.values()]
-          const client = clients[Math.floor(random() * clients.length)]!
-          await client.query(
-            `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name IN ('crossfade apply', 'crossfade follow', 'crossfade look up') AND random() < 0.7`,
-          )
-          if (random() < 0.2) {
-            const ordinal = Math.floor(random() * shards.length)
-            await streams[ordinal]!.stop()
-            streams[ordinal] = bench.follow(shards[ordinal]!.id, ++epoch)
-          }
+      const written = write(80).finally(() => {
+        writing = false
+      })
+      while (writing) {
+        await new Promise((resolve) => setTimeout(resolve, random() * 60))
+        const clients = [...bench.clients.values()]
+        const client = clients[Math.floor(random() * clients.length)]!
+        await client.query(
+          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name IN ('crossfade apply', 'crossfade follow', 'crossfade look up') AND random() < 0.7`,
+        )
+        if (random() < 0.2) {
+          const ordinal = Math.floor(random() * shards.length)
+          await streams[ordinal]!.stop()
+          epoch += 1
+          streams[ordinal] = bench.follow(shards[ordinal]!.id, epoch)
         }
-      })()
+      }
       await written
-      await disturbed
-      for (const [ordinal, shard] of shards.entries()) await bench.caughtUp(shard.id, streams[ordinal]!)
+      await caughtUp(streams)
       await bench.assertEqual()
     }
   })

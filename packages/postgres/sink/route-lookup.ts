@@ -1,7 +1,8 @@
 import type { NetRow } from './batch.ts'
 import type { Layout } from './layout.ts'
 import { arrayLiteral, linkSql, type OriginReader } from './origin-reader.ts'
-import type { ParentRoute, RouteLookup } from './route-rows.ts'
+import type { ParentRoute } from './parent-links.ts'
+import type { RouteLookup } from './route-rows.ts'
 import type { TargetSession } from './target-session.ts'
 
 /** Looks parents up where they were applied to, and those that are not there at the followed shard. */

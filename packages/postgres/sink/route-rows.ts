@@ -2,18 +2,21 @@ import { fail, reasonOf } from '@crossfade/model/failure.ts'
 import type { ShardId } from '@crossfade/model/ids.ts'
 import { tableKey } from '@crossfade/model/table-name.ts'
 import { type Router, routerOf } from '@crossfade/routing/route.ts'
-import type { TableRoute } from '@crossfade/routing/table-route.ts'
-import { kindOf, type NetEffect, type NetRow } from './batch.ts'
+import type { Tuple } from '../changes/message.ts'
+import { type KeyedRows, kindOf, type NetEffect, type NetRow } from './batch.ts'
 import type { DirectedTable, Direction } from './direction.ts'
 import { type Layout, textOf } from './layout.ts'
-import { ParentCache } from './parent-cache.ts'
+import { type Keys, type LinkLookup, ParentLinks } from './parent-links.ts'
 import type { WrittenRow } from './table-writer.ts'
+import { cellsKey } from './tuple.ts'
 
 /** A row to be written, in the applied side's shape. */
 export interface Write extends WrittenRow {
   readonly row: NetRow
   /** Sent to every shard because nobody knows where it belongs: where it is not there, that is right. */
   readonly anywhere: boolean
+  /** Where it is found, when its key is changed in place; null: under its own key. */
+  readonly rekeyedFrom: Tuple | null
 }
 
 export interface KeyedWork {
@@ -22,6 +25,8 @@ export interface KeyedWork {
   readonly updates: Write[]
   /** Written whole, whatever is there. */
   readonly puts: Write[]
+  /** Their key is changed in place, so that what refers to them stays. */
+  readonly rekeys: Write[]
 }
 
 export interface CountedWrite extends WrittenRow {
@@ -47,17 +52,21 @@ export interface MovedParent {
 export interface RoutedBatch {
   readonly work: ReadonlyMap<ShardId, TargetWork>
   readonly moved: readonly MovedParent[]
+  /** Rows whose key was changed so that they belong to another shard: they are to be taken from there. */
+  readonly crossing: readonly { readonly shard: ShardId; readonly layout: Layout; readonly write: Write }[]
 }
 
-export type ParentRoute = Extract<TableRoute, { kind: 'parent' }>
+export interface RouteOptions {
+  /** The shards that have this batch already. */
+  readonly skip: ReadonlySet<ShardId>
+  readonly shape: RowShape
+  /** Whether keys are changed in place rather than by delete and insert. */
+  readonly inPlace: boolean
+}
 
 /** What routing asks of the databases. */
 export interface RouteLookup {
-  /**
-   * For each of these values the parent's link: by what it refers to its own parent, or its key. Those found nowhere are left out.
-   * `from` and `to` are the same route in the names of the followed and of the applied side.
-   */
-  links(from: ParentRoute, to: ParentRoute, values: readonly string[]): Promise<ReadonlyMap<string, string | null>>
+  readonly links: LinkLookup
   /** Which of these rows are at the followed shard now. */
   present(layout: Layout, rows: readonly NetRow[]): Promise<ReadonlySet<NetRow>>
 }
@@ -65,21 +74,17 @@ export interface RouteLookup {
 export interface RowShape {
   /** The row as the applied side holds it; its cells may be marked unchanged. Null when a transform leaves it out. */
   write(layout: Layout, row: NetRow): WrittenRow | null
-  count(layout: Layout, tuple: CountedTuple): WrittenRow | null
+  count(layout: Layout, tuple: Tuple): WrittenRow | null
 }
-type CountedTuple = WrittenRow['tuple']
-
 /** Assigns rows to the shards of the applied side, and remembers the keys of parents that pass by. One for each stream. */
 export class RowRouter {
   readonly #direction: Direction
   readonly #lookup: RouteLookup
-  readonly #cache = new ParentCache()
   readonly #shards: readonly ShardId[]
   readonly #route: Router
   /** The only shard there is; then no key is looked at. */
   readonly #only: ShardId | null
-  /** Columns (followed side's names) by which children refer to a table, by its key. */
-  readonly #referred = new Map<string, Set<string>>()
+  readonly links: ParentLinks
   readonly #order: Map<DirectedTable, number>
 
   constructor(direction: Direction, lookup: RouteLookup) {
@@ -89,57 +94,48 @@ export class RowRouter {
     this.#only = this.#shards.length === 1 ? this.#shards[0]! : null
     this.#route = routerOf(direction.topology)
     this.#order = new Map(direction.tables.map((table, index) => [table, index]))
-    for (const table of direction.tables) {
-      for (let route = table.fromRoute; route.kind === 'parent'; route = route.then) {
-        const name = tableKey(route.parent)
-        const columns = this.#referred.get(name) ?? new Set()
-        this.#referred.set(name, columns.add(route.parentColumn))
-      }
-    }
-  }
-
-  /** Columns (followed side's names) by which children find their shard through rows of this table. */
-  referredColumns(table: DirectedTable): ReadonlySet<string> {
-    return this.#referred.get(tableKey(table.from)) ?? noColumns
+    this.links = new ParentLinks(direction, lookup.links)
   }
 
   /** Whether a row of this table may be on another shard than the one its new version belongs to, without the stream saying so. */
   mayMove(layout: Layout): boolean {
-    return this.#only === null && layout.table.fromRoute.kind !== 'reference' && !layout.routeInKey
+    const { kind } = layout.table.fromRoute
+    return this.#only === null && kind !== 'reference' && (kind === 'parent' || !layout.routeInKey)
   }
 
-  /** What was remembered may be wrong when rows were applied by somebody else meanwhile. */
+  /** What was remembered is wrong when a batch was rolled back. */
   forget(): void {
-    this.#cache.clear()
+    this.links.forget()
   }
 
-  /** `skip` names the shards that have this batch already. Throws CF3106 for a row that belongs to no shard. */
-  async route(net: NetEffect, skip: ReadonlySet<ShardId>, shape: RowShape): Promise<RoutedBatch> {
-    const routed: Routed = { work: new Map(), moved: [], skip, shape }
+  /** Throws CF3106 for a row that belongs to no shard. */
+  async route(net: NetEffect, options: RouteOptions): Promise<RoutedBatch> {
+    const routed: Routed = { work: new Map(), moved: [], crossing: [], ...options }
     const layouts = [...net.keyed.keys(), ...net.counted.keys()].sort(
       (a, b) => this.#order.get(a.table)! - this.#order.get(b.table)!,
     )
     for (const layout of layouts) {
       const keyed = net.keyed.get(layout)
-      if (keyed) await this.#routeKeyed(routed, layout, [...keyed.rows.values()])
+      if (keyed) await this.#routeKeyed(routed, layout, keyed)
       const counted = net.counted.get(layout)
       if (counted) await this.#routeCounted(routed, layout, [...counted.rows.values()])
     }
     return routed
   }
 
-  async #routeKeyed(routed: Routed, layout: Layout, rows: readonly NetRow[]): Promise<void> {
-    await this.#recallReplaced(layout, rows)
+  async #routeKeyed(routed: Routed, layout: Layout, keyed: KeyedRows): Promise<void> {
+    const rows = [...keyed.rows.values()]
+    await this.#recallMoved(layout, rows)
     const places = await this.#placesOf(layout, rows)
-    const orphans: { row: NetRow; write: WrittenRow }[] = []
+    const rekeyed = routed.inPlace ? rekeyedKeys(layout, rows) : noKeyTexts
+    const orphans: NetRow[] = []
     const fixed = !this.mayMove(layout)
-    for (let index = 0; index < rows.length; index += 1) {
-      const row = rows[index]!
+    for (const [key, row] of keyed.rows) {
       const kind = kindOf(row)
       const place = places(row)
       if (kind === 'delete') {
-        this.#recall(layout, row)
-        this.#delete(routed, layout, row, place ?? null)
+        this.#rememberOld(layout, row)
+        if (!rekeyed.has(key)) this.#delete(routed, layout, row, place ?? null)
         continue
       }
       const written = routed.shape.write(layout, row)
@@ -149,7 +145,11 @@ export class RowRouter {
       }
       if (place === undefined) {
         if (kind === 'update') this.#writeAnywhere(routed, layout, row, written)
-        else orphans.push({ row, write: written })
+        else orphans.push(row)
+        continue
+      }
+      if (routed.inPlace && row.rekeyedFrom !== null && place !== null) {
+        this.#rekey(routed, layout, row, row.rekeyedFrom, written, place)
         continue
       }
       this.#write(routed, layout, row, kind, written, place)
@@ -159,11 +159,21 @@ export class RowRouter {
     if (orphans.length > 0) await this.#orphans(layout, orphans)
   }
 
-  async #routeCounted(
-    routed: Routed,
-    layout: Layout,
-    rows: readonly { tuple: CountedTuple; count: number }[],
-  ): Promise<void> {
+  /** Changes the key where the row is, or has the row fetched from the shard where it was. */
+  #rekey(routed: Routed, layout: Layout, row: NetRow, rekeyedFrom: Tuple, written: WrittenRow, place: ShardId): void {
+    if (this.#only === null) this.#remember(routed, layout, row, place)
+    const write: Write = { row, tuple: written.tuple, cells: written.cells, anywhere: false, rekeyedFrom }
+    if (routed.skip.has(place)) {
+      this.#leave(routed, layout, { ...row, identity: rekeyedFrom }, place)
+      return
+    }
+    const known = this.#only === null && layout.table.fromRoute.kind === 'column' && layout.routeInKey
+    const before = known ? this.#route(textOf(layout, rekeyedFrom, layout.routeCell)) : place
+    if (before === place) keyedWorkOf(routed, place, layout).rekeys.push(write)
+    else routed.crossing.push({ shard: place, layout, write })
+  }
+
+  async #routeCounted(routed: Routed, layout: Layout, rows: readonly { tuple: Tuple; count: number }[]): Promise<void> {
     const known = await this.#keysOf(
       layout,
       rows.map((row) => row.tuple),
@@ -199,12 +209,13 @@ export class RowRouter {
     }
   }
 
+  /** Whether the identity of a row that is gone says where it was. A parent may have moved since. */
   #identityRoutes(layout: Layout, row: NetRow): boolean {
-    return layout.routeInKey || row.identityWhole
+    return layout.table.fromRoute.kind !== 'parent' && (layout.routeInKey || row.identityWhole)
   }
 
   /** Shard keys by the values in which these rows refer to their parents; those whose parent is nowhere are left out. */
-  async #keysOf(layout: Layout, tuples: readonly CountedTuple[]): Promise<Keys> {
+  async #keysOf(layout: Layout, tuples: readonly Tuple[]): Promise<Keys> {
     const route = layout.table.fromRoute
     if (this.#only !== null || route.kind !== 'parent') return noKeys
     const values = new Set<string>()
@@ -212,39 +223,10 @@ export class RowRouter {
       const value = textOf(layout, tuple, layout.routeCell)
       if (value !== null) values.add(value)
     }
-    return this.#follow(route, layout.table.toRoute, values)
+    return this.links.follow(route, layout.table.toRoute, values)
   }
 
-  /**
-   * Goes from parents to their parents up to the key. What is remembered of each is its link alone: the value it refers to its own parent by, or its key.
-   * So when one in the middle moves, all below it are right at once.
-   */
-  async #follow(from: TableRoute, to: TableRoute, values: ReadonlySet<string>): Promise<Keys> {
-    if (from.kind !== 'parent' || to.kind !== 'parent') return new Map([...values].map((value) => [value, value]))
-    const links = new Map<string, string | null>()
-    const unknown: string[] = []
-    for (const value of values) {
-      const link = this.#cache.get(from.parent, from.parentColumn, value)
-      if (link === undefined) unknown.push(value)
-      else links.set(value, link)
-    }
-    if (unknown.length > 0) {
-      for (const [value, link] of await this.#lookup.links(from, to, unknown)) {
-        links.set(value, link)
-        this.#cache.set(from.parent, from.parentColumn, value, link)
-      }
-    }
-    const next = new Set([...links.values()].filter((link) => link !== null))
-    const keys = await this.#follow(from.then, to.then, next)
-    const found = new Map<string, string | null>()
-    for (const [value, link] of links) {
-      const key = link === null ? null : keys.get(link)
-      if (key !== undefined) found.set(value, key)
-    }
-    return found
-  }
-
-  #placeOf(layout: Layout, tuple: CountedTuple, keys: Keys): ShardId | null | undefined {
+  #placeOf(layout: Layout, tuple: Tuple, keys: Keys): ShardId | null | undefined {
     if (this.#only !== null) return this.#only
     const route = layout.table.fromRoute
     if (route.kind === 'reference') return null
@@ -273,7 +255,7 @@ export class RowRouter {
     place: ShardId | null,
   ): void {
     if (this.#only === null) this.#remember(routed, layout, row, place)
-    const write: Write = { row, tuple: written.tuple, cells: written.cells, anywhere: false }
+    const write: Write = { row, tuple: written.tuple, cells: written.cells, anywhere: false, rekeyedFrom: null }
     if (place !== null) {
       if (!routed.skip.has(place)) keyedWorkOf(routed, place, layout)[listOf[kind]].push(write)
       else if (kind !== 'insert' && this.mayMove(layout)) this.#leave(routed, layout, row, place)
@@ -285,7 +267,7 @@ export class RowRouter {
   }
 
   #writeAnywhere(routed: Routed, layout: Layout, row: NetRow, written: WrittenRow): void {
-    const write: Write = { row, tuple: written.tuple, cells: written.cells, anywhere: true }
+    const write: Write = { row, tuple: written.tuple, cells: written.cells, anywhere: true, rekeyedFrom: null }
     for (const shard of this.#shards) {
       if (!routed.skip.has(shard)) keyedWorkOf(routed, shard, layout).updates.push(write)
     }
@@ -311,96 +293,63 @@ export class RowRouter {
    */
   #leave(routed: Routed, layout: Layout, row: NetRow, place: ShardId): void {
     this.#deleteElsewhere(routed, layout, row, place)
-    for (const { to, value } of this.#referredValues(layout, row.after!)) {
+    for (const { to, value } of this.links.references(layout, row.after!)) {
       for (const from of this.#shards) {
-        if (from !== place && !routed.skip.has(from))
-          routed.moved.push({ table: layout.table, column: to, value, from, to: place })
+        if (from === place || routed.skip.has(from)) continue
+        routed.moved.push({ table: layout.table, column: to, value, from, to: place })
       }
     }
-  }
-
-  /** By which values children refer to this row, with the column's name on either side. */
-  #referredValues(
-    layout: Layout,
-    tuple: CountedTuple,
-  ): { readonly from: string; readonly to: string; readonly value: string }[] {
-    const values: { from: string; to: string; value: string }[] = []
-    for (const column of this.referredColumns(layout.table)) {
-      const cell = layout.relation.columns.findIndex((candidate) => candidate.name === column)
-      if (cell < 0 || tuple.lengths[cell]! < 0) continue
-      const to = layout.table.columns.find((candidate) => candidate.from === column)!.to
-      values.push({ from: column, to, value: textOf(layout, tuple, cell)! })
-    }
-    return values
   }
 
   /** A parent under its old key says where its children are, if it comes back under another one. */
-  #recall(layout: Layout, row: NetRow): void {
-    if (this.#only !== null || layout.routeCell < 0 || !this.#identityRoutes(layout, row)) return
-    if (this.referredColumns(layout.table).size === 0) return
+  #rememberOld(layout: Layout, row: NetRow): void {
+    if (this.#only !== null || layout.routeCell < 0 || !(layout.routeInKey || row.identityWhole)) return
+    if (this.links.columns(layout.table).size === 0) return
+    const { from: parent } = layout.table
     const link = textOf(layout, row.identity, layout.routeCell)
-    for (const { from, value } of this.#referredValues(layout, row.identity)) {
-      if (this.#cache.get(layout.table.from, from, value) === undefined)
-        this.#cache.set(layout.table.from, from, value, link)
+    for (const { from, value } of this.links.references(layout, row.identity)) {
+      if (this.links.get(parent, from, value) === undefined) this.links.set(parent, from, value, link)
     }
   }
 
-  /** Parents that were deleted and inserted again may have changed shard in between; their children are where they were before. */
-  async #recallReplaced(layout: Layout, rows: readonly NetRow[]): Promise<void> {
+  /**
+   * Finds out where parents were whose move would otherwise go unnoticed (deleted and inserted again), or be noticed too late for what hangs on them
+   * (rows without identity, which can't be looked for).
+   */
+  async #recallMoved(layout: Layout, rows: readonly NetRow[]): Promise<void> {
     const { table } = layout
-    if (this.#only !== null || layout.routeCell < 0 || this.referredColumns(table).size === 0) return
-    for (const column of this.referredColumns(table)) {
-      const unknown = new Set<string>()
+    if (this.#only !== null || layout.routeCell < 0) return
+    for (const column of this.links.columns(table)) {
+      const values = new Set<string>()
       for (const row of rows) {
-        if (row.after === null || kindOf(row) !== 'put') continue
-        for (const { from, value } of this.#referredValues(layout, row.after)) {
-          if (from === column && this.#cache.get(table.from, column, value) === undefined) unknown.add(value)
-        }
+        const kind = kindOf(row)
+        if (kind !== 'put' && !(kind === 'update' && this.links.isAboveCounted(table))) continue
+        for (const { from, value } of this.links.references(layout, row.after!)) if (from === column) values.add(value)
       }
-      if (unknown.size === 0) continue
-      const to = table.columns.find((candidate) => candidate.from === column)!.to
-      const links = await this.#lookup.links(
-        { kind: 'parent', column, parent: table.from, parentColumn: column, then: table.fromRoute },
-        { kind: 'parent', column: to, parent: table.to, parentColumn: to, then: table.toRoute },
-        [...unknown],
-      )
-      for (const [value, link] of links) this.#cache.set(table.from, column, value, link)
+      await this.links.recall(table, column, values)
     }
   }
 
-  /** Keeps the keys of parents for their children, and notices those that changed shard. */
+  /** Keeps the links of parents for their children, and notices those that changed shard. */
   #remember(routed: Routed, layout: Layout, row: NetRow, place: ShardId | null): void {
-    if (place === null || this.referredColumns(layout.table).size === 0) return
     const { table } = layout
+    if (place === null || this.links.columns(table).size === 0) return
     const link = layout.routeCell < 0 ? null : textOf(layout, row.after!, layout.routeCell)
-    for (const { from: column, to, value } of this.#referredValues(layout, row.after!)) {
-      const before = this.#cache.get(table.from, column, value)
-      this.#cache.set(table.from, column, value, link)
+    for (const { from: column, to, value } of this.links.references(layout, row.after!)) {
+      const before = this.links.get(table.from, column, value)
+      this.links.set(table.from, column, value, link)
       if (before === undefined || before === null || before === link) continue
-      const from = this.#shardBehind(table.fromRoute, before)
+      const from = this.links.shardBehind(table.fromRoute, before, this.#route)
       if (from !== null && from !== place) routed.moved.push({ table, column: to, value, from, to: place })
     }
-  }
-
-  /** The shard that a link leads to, as far as that is remembered. */
-  #shardBehind(route: TableRoute, link: string): ShardId | null {
-    let key: string | null | undefined = link
-    for (let at = route; at.kind === 'parent'; at = at.then) {
-      key = this.#cache.get(at.parent, at.parentColumn, key)
-      if (key === undefined || key === null) return null
-    }
-    return this.#route(key)
   }
 
   /**
    * New rows whose parent is nowhere. Where such a row is gone from the followed shard too, its delete is on its way and it may be left out; one that
    * is still there belongs to nobody.
    */
-  async #orphans(layout: Layout, orphans: readonly { row: NetRow }[]): Promise<void> {
-    const present = await this.#lookup.present(
-      layout,
-      orphans.map((orphan) => orphan.row),
-    )
+  async #orphans(layout: Layout, orphans: readonly NetRow[]): Promise<void> {
+    const present = await this.#lookup.present(layout, orphans)
     if (present.size > 0) throw this.#homeless(layout, 'its parent does not exist')
   }
 
@@ -410,17 +359,14 @@ export class RowRouter {
 }
 
 /** What is done where, while it is being decided. */
-interface Routed {
+interface Routed extends RouteOptions {
   readonly work: Map<ShardId, TargetWork>
   readonly moved: MovedParent[]
-  readonly skip: ReadonlySet<ShardId>
-  readonly shape: RowShape
+  readonly crossing: { readonly shard: ShardId; readonly layout: Layout; readonly write: Write }[]
 }
 
-type Keys = ReadonlyMap<string, string | null>
-
 const noKeys: Keys = new Map()
-const noColumns: ReadonlySet<string> = new Set()
+const noKeyTexts: ReadonlySet<string> = new Set()
 const listOf = { insert: 'inserts', update: 'updates', put: 'puts' } as const
 
 export function emptyWork(): TargetWork {
@@ -440,8 +386,17 @@ function keyedWorkOf(routed: Routed, shard: ShardId, layout: Layout): KeyedWork 
   const { keyed } = workOf(routed, shard)
   let work = keyed.get(layout)
   if (!work) {
-    work = { deletes: [], inserts: [], updates: [], puts: [] }
+    work = { deletes: [], inserts: [], updates: [], puts: [], rekeys: [] }
     keyed.set(layout, work)
   }
   return work
+}
+
+/** Keys that rows had before they were changed. */
+function rekeyedKeys(layout: Layout, rows: readonly NetRow[]): ReadonlySet<string> {
+  const keys = new Set<string>()
+  for (const row of rows) {
+    if (row.after !== null && row.rekeyedFrom !== null) keys.add(cellsKey(row.rekeyedFrom, layout.keyCells)!)
+  }
+  return keys
 }

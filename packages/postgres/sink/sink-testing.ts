@@ -5,7 +5,7 @@ import type { Cluster } from '@crossfade/embedded/cluster.ts'
 import { freshDatabase, type TestDatabase } from '@crossfade/embedded/testing.ts'
 import { asEpoch, asShardId, type MigrationId, newMigrationId, type ShardId } from '@crossfade/model/ids.ts'
 import { type Lsn, parseLsn, zeroLsn } from '@crossfade/model/lsn.ts'
-import type { Side } from '@crossfade/model/stage.ts'
+import { otherSide, type Side } from '@crossfade/model/stage.ts'
 import { tableKey } from '@crossfade/model/table-name.ts'
 import type { StreamStatus, Streams } from '@crossfade/pipeline/data-plane.ts'
 import type { ChangeLimits, PlanDigest, ResolvedPlan, ResolvedTable } from '@crossfade/pipeline/resolved-plan.ts'
@@ -110,30 +110,34 @@ export class SinkBench {
   }
 
   /** Asserts that every table holds the same rows on both sides. */
-  async assertEqual(tables: readonly ResolvedTable[] = this.plan.tables): Promise<void> {
+  async assertEqual(authority: Side = 'source'): Promise<void> {
+    const { tables } = this.plan
     for (const table of tables) {
-      const columns = table.columns.map((column) => column.target)
-      const source = await rowsOf(
-        table.route.kind === 'reference' ? this.sources.slice(0, 1) : this.sources,
-        quoteTable(table.source),
-        table.columns.map((column) => column.source),
-        table.route.kind === 'reference',
-      )
-      const target = await rowsOf(this.targets, quoteTable(table.target), columns, table.route.kind === 'reference')
-      assert.deepEqual(target, source, tableKey(table.source))
-      await this.#assertPlaced(table)
+      const reference = table.route.kind === 'reference'
+      const rows = async (side: Side) => {
+        const clients = side === 'source' ? this.sources : this.targets
+        const columns = table.columns.map((column) => column[side])
+        return rowsOf(
+          reference && side === authority ? clients.slice(0, 1) : clients,
+          quoteTable(table[side]),
+          columns,
+          reference,
+        )
+      }
+      assert.deepEqual(await rows('target'), await rows('source'), tableKey(table.source))
+      await this.#assertPlaced(table, otherSide(authority))
     }
   }
 
   /** Every row lies on the shard that its key belongs to. */
-  async #assertPlaced(table: ResolvedTable): Promise<void> {
+  async #assertPlaced(table: ResolvedTable, side: Side): Promise<void> {
     if (table.route.kind === 'reference' || table.route.kind === 'whole') return
     const key = keyExpressionSql(table.route, 't')
-    for (const shard of this.plan.target.shards) {
+    for (const shard of this.plan[side].shards) {
       const { rows } = await this.clients
         .get(shard.id)!
         .query(
-          `SELECT t.*::text FROM ${quoteTable(table.target)} AS t WHERE ${routeSql(this.plan.target.topology, key)} IS DISTINCT FROM '${shard.id}'`,
+          `SELECT t.*::text FROM ${quoteTable(table[side])} AS t WHERE ${routeSql(this.plan[side].topology, key)} IS DISTINCT FROM '${shard.id}'`,
         )
       assert.deepEqual(rows, [], `rows of ${tableKey(table.source)} that do not belong on ${shard.id}`)
     }

@@ -51,6 +51,7 @@ export class TableWriter {
   /** Deletes as many equal rows as a staged row says in `crossfade_row`; rows are equal when they print the same. */
   readonly stagedCountedDeleteSql: string
   readonly clearStageSql: string
+  readonly #rekeySql: string
   readonly #target: string
   readonly #only: string
   readonly #updates = new Map<string, UpdateStatement>()
@@ -95,6 +96,8 @@ export class TableWriter {
         : `INSERT INTO ${this.#target} (${list}) OVERRIDING SYSTEM VALUE VALUES (${parameters})`
     const matchPlaces = keys.map((name, index) => `t.${name} = $${this.keyPlaces[index]! + 1}`).join(' AND ')
     this.insertMissingSql = `INSERT INTO ${this.#target} (${list}) OVERRIDING SYSTEM VALUE SELECT ${parameters} WHERE NOT EXISTS (SELECT 1 FROM ${from} WHERE ${matchPlaces})`
+    const matchRekeyed = keys.map((name, index) => `t.${name} = $${names.length + index + 1}`).join(' AND ')
+    this.#rekeySql = `UPDATE ${from} SET ${names.map((name, index) => `${name} = $${index + 1}`).join(', ')} WHERE ${matchRekeyed}`
     this.deleteSql = `DELETE FROM ${from} WHERE ${matchParameters}`
     this.existsSql = `SELECT 1 FROM ${from} WHERE ${matchParameters}`
     this.readSql = `SELECT ${list} FROM ${from} WHERE ${matchParameters}`
@@ -161,6 +164,20 @@ export class TableWriter {
 
   updateRow(pipeline: Pipeline, statement: UpdateStatement, row: WrittenRow): number {
     return this.#bound(pipeline, statement.sql, row, statement.parameterPlaces)
+  }
+
+  /** Adds an update that gives the row found under `identity` all values of `row`, its key too. Null where a key column can't be updated. */
+  rekeyRow(pipeline: Pipeline, row: WrittenRow, identity: Tuple): number | null {
+    if (this.columns.some((column) => this.applied.alwaysIdentity.has(column.to))) return null
+    const { keyCells } = this.layout
+    const count = this.columns.length
+    const cellAt = (index: number) => row.cells[this.places[index]!]!
+    const writer = pipeline.bind(this.#rekeySql, count + keyCells.length, (index) =>
+      Boolean(index < count ? row.tuple.binary[cellAt(index)] : identity.binary[keyCells[index - count]!]),
+    )
+    for (let index = 0; index < count; index += 1) writer.sizedCell(row.tuple, cellAt(index))
+    for (const cell of keyCells) writer.sizedCell(identity, cell)
+    return pipeline.executeBound()
   }
 
   /** Adds a statement whose parameters are the identity, read from a tuple of the stream. */

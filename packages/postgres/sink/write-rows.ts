@@ -45,6 +45,7 @@ export function addKeyedRows(sink: RowSink, writer: TableWriter, work: KeyedWork
     addUpdates(sink, writer, updates)
     addPuts(sink, writer, puts)
   }
+  addRekeys(sink, writer, work.rekeys)
   if (inserts.length >= bulkRowsMin) copyRows(sink, writer, inserts)
   else for (const write of inserts) writer.insertRow(sink.pipeline, write)
 }
@@ -169,6 +170,20 @@ function addUpdates(sink: RowSink, writer: TableWriter, writes: readonly Write[]
       statement === null
         ? writer.byKey(sink.pipeline, writer.existsSql, write.row.identity)
         : writer.updateRow(sink.pipeline, statement, write)
+    sink.expect(step, (result) => {
+      if (result.count === 0) sink.missing(writer, write)
+    })
+  }
+}
+
+function addRekeys(sink: RowSink, writer: TableWriter, writes: readonly Write[]): void {
+  for (const write of writes) {
+    const step = writer.rekeyRow(sink.pipeline, write, write.rekeyedFrom!)
+    if (step === null) {
+      writer.byKey(sink.pipeline, writer.deleteSql, write.rekeyedFrom!)
+      addPut(sink.pipeline, writer, write)
+      continue
+    }
     sink.expect(step, (result) => {
       if (result.count === 0) sink.missing(writer, write)
     })
