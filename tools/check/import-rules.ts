@@ -22,7 +22,7 @@ export const ALLOWED_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   scenarios: ['packages/*', 'apps/cli', 'apps/server'],
   bench: ['packages/*', 'apps/cli', 'apps/server'],
   examples: ['packages/*'],
-  tools: ['packages/*', 'apps/server'],
+  tools: ['packages/*', 'apps/cli', 'apps/server'],
 }
 
 /** What may be imported as types alone, besides. */

@@ -1,4 +1,5 @@
 // Every file that is derived from code. A generator is a function without side effects; run.ts writes, the check compares.
+import { cliReference } from './cli-reference.ts'
 import { errorReference } from './error-reference.ts'
 import { openapi } from './openapi.ts'
 import { planSchema } from './plan-schema.ts'
@@ -11,7 +12,7 @@ export interface GeneratedFile {
 
 export type Generator = () => Promise<GeneratedFile> | GeneratedFile
 
-const GENERATORS: readonly Generator[] = [errorReference, openapi, planSchema]
+const GENERATORS: readonly Generator[] = [cliReference, errorReference, openapi, planSchema]
 
 /** What all generators produce, in order. */
 export async function generateAll(): Promise<GeneratedFile[]> {

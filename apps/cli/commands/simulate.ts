@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import { Option } from 'commander'
 import { exitCodes } from '../terminal/exit-codes.ts'
 import { interruption } from '../terminal/interrupt.ts'
 import { printNote, printText } from '../terminal/output.ts'
@@ -36,7 +37,11 @@ export const registerSimulate: Register = (program, end) => {
       'http://127.0.0.1:7070',
     )
     .option('--directory <path>', 'where the plan and the ledger are written', '.')
-    .option('--seed <n>', 'seed of the client program', wholeNumber, randomInt(2 ** 31))
+    .addOption(
+      new Option('--seed <n>', 'seed of the client program')
+        .argParser(wholeNumber)
+        .default(randomInt(2 ** 31), 'a random one'),
+    )
   common(command, 'crossfade simulate --shards 2 --targets 4 --writes-per-second 500').action(
     async (options: Options) => {
       const { simulate } = await import('../simulate/run.ts')

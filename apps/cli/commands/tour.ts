@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { exitCodes } from '../terminal/exit-codes.ts'
 import { interruption } from '../terminal/interrupt.ts'
 import { printNote } from '../terminal/output.ts'
@@ -25,7 +25,11 @@ export function registerTour(program: Command, end: (code: number) => void): voi
     .option('--rows <n>', 'rows in the source, about', wholeNumber, 300_000)
     .option('--writes-per-second <n>', 'writes of the client program', wholeNumber, 600)
     .option('--port <n>', 'port of the console', wholeNumber, 7070)
-    .option('--seed <n>', 'seed of the client program', wholeNumber, randomInt(2 ** 31))
+    .addOption(
+      new Option('--seed <n>', 'seed of the client program')
+        .argParser(wholeNumber)
+        .default(randomInt(2 ** 31), 'a random one'),
+    )
     .option('--headless', 'end when it is done, instead of leaving the console open')
   common(command, 'crossfade tour --headless --json').action(async (options: Options) => {
     const { runTour } = await import('../tour/run.ts')
