@@ -3,8 +3,9 @@ import type { ShardId } from '@crossfade/model/ids.ts'
 import type { ClientBase } from 'pg'
 
 /**
- * Makes a database refuse writes from sessions that begin from now on (`default_transaction_read_only`), marked among the settings as ours so
- * that a later plan may undo it. Sessions of ours write all the same. Idempotent; undone by `unarchiveDatabase`. Rejects with CF2220 when the role does not own the database.
+ * Makes a database refuse writes from sessions that begin from now on (`default_transaction_read_only`), marked among the settings as ours so that a later
+ * plan may undo it. Sessions of ours write all the same. Idempotent; undone by `unarchiveDatabase`. Rejects with CF2220 when the role does not own the
+ * database.
  */
 export async function archiveDatabase(client: ClientBase, shard: ShardId): Promise<void> {
   await alterDatabase(client, shard, ['SET default_transaction_read_only = on', "SET crossfade.archived = 'on'"])

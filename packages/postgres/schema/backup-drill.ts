@@ -1,20 +1,31 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fail } from '@crossfade/model/failure.ts'
+import type { MigrationId, ShardId } from '@crossfade/model/ids.ts'
 import { tableKey } from '@crossfade/model/table-name.ts'
-import type { ResolvedShard } from '@crossfade/pipeline/resolved-plan.ts'
+import type { TaskContext } from '@crossfade/pipeline/data-plane.ts'
+import type { ResolvedPlan, ResolvedShard } from '@crossfade/pipeline/resolved-plan.ts'
 import pg from 'pg'
 import { prepareSession, shardConnection } from '../connection/connect.ts'
+import type { ShardPool } from '../connection/pool.ts'
 import { quoteIdentifier, quoteLiteral, quoteTable } from '../connection/quote.ts'
+import type { SecretSources } from '../connection/secret.ts'
 import { applyStatements, DDL_SETTINGS } from './apply-statements.ts'
-import { type BackupOptions, tableDigest } from './backup.ts'
-import { copyFileToTable, fileDigest } from './backup-file.ts'
+import { copyFileToTable, fileDigest, tableDigest } from './backup-file.ts'
 import type { BackupManifest } from './backup-manifest.ts'
 import { desiredSchema } from './desired.ts'
 import { schemaScript } from './generate/script.ts'
 import type { Inventory } from './inventory-types.ts'
 import { unchangedTables } from './mapping.ts'
 import { readTarget } from './target.ts'
+
+export interface BackupOptions {
+  readonly plan: ResolvedPlan
+  readonly migration: MigrationId
+  pool(shard: ShardId): ShardPool
+  readonly secrets?: SecretSources | undefined
+  readonly context: TaskContext
+}
 
 /**
  * Restores a backup into a database of its own (on the first target's server, or on the source's where the role may create none there), compares every

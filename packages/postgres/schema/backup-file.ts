@@ -55,6 +55,16 @@ export async function copyFileToTable(
   )
 }
 
+/** Rows and the sum of their hashes, independent of order. */
+export async function tableDigest(client: ClientBase, table: TableName, columns: readonly string[]): Promise<string> {
+  const list = columns.map(quoteIdentifier).join(', ')
+  const { rows } = await client.query<{ rows: string; digest: string }>(
+    `SELECT count(*)::text AS rows, coalesce(sum(hashtextextended(each::text, 0)::numeric), 0)::text AS digest
+     FROM (SELECT ${list} FROM ONLY ${quoteTable(table)}) AS each`,
+  )
+  return `${rows[0]!.rows} ${rows[0]!.digest}`
+}
+
 /** SHA-256 of a file, hex. */
 export async function fileDigest(path: string): Promise<string> {
   const hash = createHash('sha256')

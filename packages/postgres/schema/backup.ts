@@ -2,16 +2,13 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { Failure, fail, reasonOf } from '@crossfade/model/failure.ts'
-import type { MigrationId, ShardId } from '@crossfade/model/ids.ts'
+import type { ShardId } from '@crossfade/model/ids.ts'
 import { tableKey } from '@crossfade/model/table-name.ts'
-import type { TaskContext } from '@crossfade/pipeline/data-plane.ts'
-import type { ResolvedPlan, ResolvedShard } from '@crossfade/pipeline/resolved-plan.ts'
+import type { ResolvedShard } from '@crossfade/pipeline/resolved-plan.ts'
 import type { ClientBase } from 'pg'
-import type { ShardPool } from '../connection/pool.ts'
 import { quoteIdentifier, quoteLiteral, quoteTable } from '../connection/quote.ts'
-import type { SecretSources } from '../connection/secret.ts'
-import { drillBackup } from './backup-drill.ts'
-import { copyTableToFile } from './backup-file.ts'
+import { type BackupOptions, drillBackup } from './backup-drill.ts'
+import { copyTableToFile, tableDigest } from './backup-file.ts'
 import type { BackupManifest, BackupOfTable } from './backup-manifest.ts'
 import { desiredSchema } from './desired.ts'
 import { type SchemaScript, type ScriptTarget, schemaScript } from './generate/script.ts'
@@ -19,14 +16,6 @@ import { readInventory } from './inventory.ts'
 import type { Inventory } from './inventory-types.ts'
 import { unchangedTables } from './mapping.ts'
 import { readSequenceStates } from './sequences.ts'
-
-export interface BackupOptions {
-  readonly plan: ResolvedPlan
-  readonly migration: MigrationId
-  pool(shard: ShardId): ShardPool
-  readonly secrets?: SecretSources | undefined
-  readonly context: TaskContext
-}
 
 /**
  * Backs up every source database below the plan's directory: all its tables, also those that are not moved, as binary COPY files of one snapshot; the schema as
@@ -130,20 +119,6 @@ async function writeBackup(
     await client.query('ROLLBACK').catch(() => undefined)
     throw error
   }
-}
-
-/** Rows and the sum of their hashes, independent of order. */
-export async function tableDigest(
-  client: ClientBase,
-  table: BackupOfTable['name'],
-  columns: readonly string[],
-): Promise<string> {
-  const list = columns.map(quoteIdentifier).join(', ')
-  const { rows } = await client.query<{ rows: string; digest: string }>(
-    `SELECT count(*)::text AS rows, coalesce(sum(hashtextextended(each::text, 0)::numeric), 0)::text AS digest
-     FROM (SELECT ${list} FROM ONLY ${quoteTable(table)}) AS each`,
-  )
-  return `${rows[0]!.rows} ${rows[0]!.digest}`
 }
 
 async function finishedManifest(directory: string): Promise<BackupManifest | null> {

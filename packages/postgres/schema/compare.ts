@@ -84,7 +84,7 @@ function withinScope(target: Inventory, desired: DesiredSchema): Inventory {
     for (const object of objects) kept.add(object.address)
     return objects
   }
-  const tables = keep(target.tables.filter(inScope))
+  const tables = keep(target.tables.filter((table) => table.kind !== 'foreign' && inScope(table)))
   for (const table of tables) {
     keep([...table.constraints, ...table.indexes, ...table.triggers, ...table.rules, ...table.policies])
   }

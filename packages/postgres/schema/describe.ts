@@ -51,6 +51,7 @@ export function describeInventory(inventory: Inventory): Map<string, Description
       target: String(each.target),
     })
   }
+  for (const each of inventory.others) add(each.kind, each.identity)
   for (const each of inventory.comments) {
     add('comment', `on ${each.kind} ${canonical(each.identity).replaceAll(' . ', '.')}`, { text: each.text })
   }

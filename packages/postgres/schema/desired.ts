@@ -15,7 +15,6 @@ export interface DesiredSchema {
   readonly findings: readonly Finding[]
   /** Those of the findings that only say that Crossfade writes no DDL for a thing; pg_dump does. */
   readonly unwritten: ReadonlySet<Finding>
-  readonly sourceSchemas: readonly string[]
 }
 
 /**
@@ -138,7 +137,6 @@ export function desiredSchema(plan: SchemaPlan, source: Inventory, shard: ShardI
     mapping,
     findings,
     unwritten,
-    sourceSchemas: source.schemas.map((schema) => schema.name),
     inventory: {
       ...source,
       schemas,

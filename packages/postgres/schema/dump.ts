@@ -1,5 +1,4 @@
 import type { ResolvedShard } from '@crossfade/pipeline/resolved-plan.ts'
-import { quoteTable } from '../connection/quote.ts'
 import type { SchemaToCreate } from './create-schema.ts'
 import type { DesiredSchema } from './desired.ts'
 import { splitDump } from './dump-statements.ts'
@@ -10,7 +9,7 @@ import { constraintUnits } from './generate/table-parts.ts'
 import { type PgDump, runPgDump } from './pg-dump.ts'
 
 /**
- * The schema as pg_dump writes it, for plans that rename nothing: its breadth (aggregates, operators, casts, text search, event triggers, foreign servers)
+ * The schema as pg_dump writes it, for plans that move everything and rename nothing: its breadth (aggregates, operators, casts, text search, event triggers, foreign servers)
  * with our indexes, constraints, owners and privileges, which must run in parts and beside the stream. Rejects with CF2217.
  */
 export async function dumpedSchema(
@@ -19,17 +18,8 @@ export async function dumpedSchema(
   desired: DesiredSchema,
   target: ScriptTarget,
 ): Promise<SchemaToCreate> {
-  const { inventory, mapping } = desired
-  const scope = new Set(inventory.schemas.map((schema) => schema.name))
-  const left = desired.sourceSchemas.filter((schema) => !scope.has(schema))
-  const selection = [
-    ...mapping.excluded.map((table) => `--exclude-table=${quoteTable(table)}`),
-    ...['crossfade', 'crossfade_control', ...left].map(
-      (schema) => `--exclude-schema="${schema.replaceAll('"', '""')}"`,
-    ),
-  ]
-  const dump = (section: string) =>
-    runPgDump(pgDump, shard, ['--schema-only', `--section=${section}`, ...COMMON, ...selection])
+  const { inventory } = desired
+  const dump = (section: string) => runPgDump(pgDump, shard, ['--schema-only', `--section=${section}`, ...COMMON])
   const preData = splitDump(await dump('pre-data'))
   const postData = splitDump(await dump('post-data'))
   const there = new Set(target.inventory.schemas.map((schema) => schema.name))
@@ -70,6 +60,9 @@ export async function dumpedSchema(
 }
 
 const COMMON = [
+  '--exclude-schema=crossfade',
+  '--exclude-schema=crossfade_control',
+
   '--no-owner',
   '--no-privileges',
   '--no-comments',

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sharedTestCluster } from '@crossfade/embedded/testing.ts'
 import type { Failure } from '@crossfade/model/failure.ts'
+import { asShardId } from '@crossfade/model/ids.ts'
 import type { ResolvedTable } from '@crossfade/pipeline/resolved-plan.ts'
 import pg from 'pg'
 import { createControlSchema } from './control-schema.ts'
 import { readInventory } from './inventory.ts'
+import { previewSchema } from './preview.ts'
 import {
   type RoundTrip,
   type RoundTripOptions,
@@ -182,6 +184,28 @@ test('a table that is there already is not touched', async () => {
       tables.map((table) => table.name.name),
       ['orders'],
     )
+  })
+})
+
+test('what stands in the way, and what cannot be carried, is known before the start', async () => {
+  const options = {
+    setup: `${shop} CREATE TYPE pair AS (a int, b int); CREATE CAST (int AS pair) WITH INOUT`,
+    targetSetup: `CREATE TABLE orders (id int); CREATE TYPE status AS ENUM ('else')`,
+  }
+  await withTrip(options, async (trip) => {
+    const findings = textOf(
+      await previewSchema(trip.plan, { id: asShardId('source/a'), client: trip.source }, [
+        { id: asShardId('target/0'), client: trip.target },
+      ]),
+    )
+    assert.deepEqual(
+      findings.map((each) => each.slice(0, 12)),
+      ['CF2202 warn ', 'CF2207 block', 'CF2207 block'],
+    )
+    assert.match(findings.join('\n'), /table public\.orders/)
+    assert.match(findings.join('\n'), /enum public\.status/)
+    const { schemas } = await readInventory(trip.target)
+    assert.equal(schemas.length, 1)
   })
 })
 

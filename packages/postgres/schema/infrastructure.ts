@@ -84,7 +84,7 @@ export function createInfrastructure(options: InfrastructureOptions): PostgresIn
       if (made.every((one) => one !== null)) return distinct(made.flatMap((one) => one!.findings))
       const desired = await wanted()
       const dump =
-        plan.schema.mode === 'create' && desired.mapping.identical
+        plan.schema.mode === 'create' && desired.mapping.identical && desired.mapping.complete
           ? await findPgDump(options.pgDump, desired.inventory.serverVersion)
           : null
       const findings: Finding[] = []

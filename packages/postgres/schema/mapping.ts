@@ -17,9 +17,9 @@ export interface SchemaMapping {
   changed(table: TableName): boolean
   /** True when every table that is moved keeps its name and all its columns. */
   readonly identical: boolean
+  /** True when every table is moved, foreign ones aside. */
+  readonly complete: boolean
   readonly plannedTables: readonly ResolvedTable[]
-  /** Tables of the source that are not moved. */
-  readonly excluded: readonly TableName[]
 }
 
 /** Reads the mapping off the plan, for the tables and sequences of the source's inventory. */
@@ -61,9 +61,9 @@ export function schemaMapping(plan: SchemaPlan, source: Inventory): SchemaMappin
     const table = tables.get(tableKey(name))
     return table?.columns.some((each) => column(name, each.name) !== each.name) ?? false
   }
-  const excluded = source.tables.filter((table) => relation(table.name) === null).map((table) => table.name)
+  const complete = source.tables.every((table) => table.kind === 'foreign' || relation(table.name) !== null)
   const identical = source.tables.every((table) => relation(table.name) === null || !changed(table.name))
-  return { relation, column, planned: entry, changed, identical, excluded, plannedTables: plan.tables }
+  return { relation, column, planned: entry, changed, identical, complete, plannedTables: plan.tables }
 }
 
 /** Every table as a plan would have it that moves all of them and renames nothing. */

@@ -28,8 +28,9 @@ export async function listSchemaWork(
 
 /**
  * Does one unit: builds its indexes (an invalid one, left by a build that was cut off, is dropped and built again), then runs its transactions, each of
- * which commits together with the note that it is done. Returns at once for a unit that is done. `afterFinal` runs in every transaction of the last phase, after its statements. Rejects with CF2213 while another process is at
- * it, CF2214 when the target does not know the unit, CF2215 when the server refuses it.
+ * which commits together with the note that it is done. Returns at once for a unit that is done. `afterFinal` runs in every transaction of the last
+ * phase, after its statements. Rejects with CF2213 while another process is at it, CF2214 when the target does not know the unit, CF2215 when the
+ * server refuses it.
  */
 export async function runSchemaUnit(
   pool: ShardPool,
