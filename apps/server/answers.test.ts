@@ -59,6 +59,7 @@ const questions: Record<
   getLastPlan: { ask: { query: { name: 'messaging' } }, same: async () => samplePlan() },
   resolvePlan: { ask: { payload: { plan: 'other' } }, same: async () => samplePlan('other') },
   doctorPlan: { ask: { payload: { plan: 'other' } }, same: async () => [sampleFinding] },
+  getSession: { same: async () => ({ name: 'admin', role: 'admin' }) },
   live: { same: async () => ({ status: 'ok' }) },
   ready: {},
   applyPlan: { ask: { payload: { plan: 'applied', to: 'shadow' } } },

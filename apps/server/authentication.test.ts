@@ -12,6 +12,7 @@ const requests: readonly (readonly [Role, InjectOptions])[] = [
   ['viewer', { method: 'GET', url: '/api/v1/migrations/ID' }],
   ['viewer', { method: 'GET', url: '/api/v1/migrations/ID/history' }],
   ['viewer', { method: 'GET', url: '/api/v1/workers' }],
+  ['viewer', { method: 'GET', url: '/api/v1/session' }],
   ['viewer', { method: 'GET', url: '/api/v1/plans/last?name=messaging' }],
   ['operator', { method: 'POST', url: '/api/v1/plans/resolve', payload: { plan: 'other' } }],
   ['operator', { method: 'POST', url: '/api/v1/plans/doctor', payload: { plan: 'other' } }],

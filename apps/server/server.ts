@@ -24,6 +24,7 @@ import { evidenceRoutes } from './routes/evidence.ts'
 import { healthRoutes } from './routes/health.ts'
 import { migrationRoutes } from './routes/migrations.ts'
 import { planRoutes } from './routes/plans.ts'
+import { sessionRoutes } from './routes/session.ts'
 import { traced } from './tracing.ts'
 
 declare module 'fastify' {
@@ -72,6 +73,7 @@ const apiTags = [
   { name: 'routing', description: 'Who answers for which keys.' },
   { name: 'plans', description: 'Looking at plans; changes nothing.' },
   { name: 'workers', description: 'Processes that take work.' },
+  { name: 'session', description: 'Who is asking.' },
   { name: 'health', description: 'For load balancers and monitoring.' },
 ] as const
 
@@ -130,7 +132,11 @@ export async function createServer(options: ServerOptions): Promise<Api> {
     reply.header('x-content-type-options', 'nosniff')
     return payload
   })
-  app.setNotFoundHandler((request) => {
+  const directory = options.consoleDirectory
+  const consolePage = directory !== null && existsSync(directory) ? directory : null
+  app.setNotFoundHandler((request, reply) => {
+    // A person who follows a wrong link gets the console's page, which says so.
+    if (consolePage && request.headers.accept?.includes('text/html')) return reply.status(404).sendFile('index.html')
     throw fail('CF7206', { path: request.url.split('?')[0] })
   })
 
@@ -154,6 +160,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
       migrationRoutes(scope, options.service, closing.signal)
       commandRoutes(scope, options.service, options.planning)
       evidenceRoutes(scope, options.service)
+      sessionRoutes(scope)
       planRoutes(scope, options.service, options.planning)
       eventRoutes(scope, options.service, {
         closing: closing.signal,
@@ -164,9 +171,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
     { prefix: '/api/v1' },
   )
   healthRoutes(app, options.service, metrics)
-  if (options.consoleDirectory !== null && existsSync(options.consoleDirectory)) {
-    await serveConsole(app, options.consoleDirectory)
-  }
+  if (consolePage) await serveConsole(app, consolePage)
   return app
 }
 

@@ -3,7 +3,14 @@ import { createRoot } from 'react-dom/client'
 import { App } from './app.tsx'
 import './theme/tokens.css'
 import './theme/base.css'
-import './theme/parts.css'
+import './theme/basics.css'
+import './theme/actions.css'
+import './theme/ladder.css'
+import './theme/moves.css'
+import './theme/shards.css'
+import './theme/migrations.css'
+import './theme/figures.css'
+import './theme/evidence.css'
 
 createRoot(document.getElementById('root')!).render(
   <StrictMode>

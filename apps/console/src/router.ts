@@ -38,7 +38,12 @@ export function pathOf(route: Route): string {
 }
 
 export function goTo(route: Route): void {
-  history.pushState(null, '', pathOf(route))
+  goToPath(pathOf(route))
+}
+
+export function goToPath(path: string): void {
+  history.pushState(null, '', path)
+  scrollTo(0, 0)
   dispatchEvent(new PopStateEvent('popstate'))
 }
 

@@ -1,4 +1,4 @@
-import type { MigrationStatus, Side, Stage } from './api/contract.ts'
+import type { MigrationStatus, MigrationSummary, Side, Stage } from './api/contract.ts'
 
 /** Numbers, times and words the way people read them. */
 
@@ -89,6 +89,14 @@ export const statusWord: Record<MigrationStatus, { readonly text: string; readon
   stopped: { text: 'needs you', tone: 'bad' },
   complete: { text: 'complete', tone: 'good' },
   aborted: { text: 'aborted', tone: 'idle' },
+}
+
+/** The status in words, with where it is going. */
+export function statusText({ status, stage, desiredStage }: MigrationSummary): string {
+  const going = stage === desiredStage ? '' : ` ${desiredStage}`
+  if (status === 'moving') return going ? `moving to${going}` : 'moving'
+  if (status === 'holding') return `waiting for gates of${going}`
+  return statusWord[status].text
 }
 
 export type Tone = 'good' | 'warn' | 'bad' | 'accent' | 'idle' | Side

@@ -87,7 +87,7 @@ export function evidenceRoutes(api: Api, service: MigrationService): void {
         params: MigrationParams,
         querystring: Type.Object({
           names: Type.String({
-            maxLength: 4_000,
+            maxLength: 12_000,
             description: 'Series, separated by commas: `copy.bytesPerSecond,lagMs.source/a`.',
           }),
           since: Type.Integer({ minimum: 0 }),

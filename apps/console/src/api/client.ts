@@ -24,8 +24,11 @@ export class ApiError extends Error {
   }
 }
 
+/** Told to the window when the server asks for a token, or does not know this one any more. */
+export const refusedEvent = 'crossfade:refused'
+
 const unreachable: Problem = {
-  code: 'HTTP',
+  code: 'OFFLINE',
   message: 'The server does not answer.',
   remedy: 'Check that `crossfade server` is running; this page goes on by itself once it is back.',
   retry: true,
@@ -63,5 +66,6 @@ export async function send(path: string, init: RequestInit = {}): Promise<Respon
   }
   if (response.ok) return response
   const problem = (await response.json().catch(() => unreachable)) as Problem
+  if (response.status === 401) dispatchEvent(new Event(refusedEvent))
   throw new ApiError(response.status, problem)
 }

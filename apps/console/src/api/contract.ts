@@ -18,6 +18,11 @@ export type { Finding } from '@crossfade/model/finding.ts'
 export type { Mismatch, TableVerification, VerificationReport } from '@crossfade/model/mismatch.ts'
 export type { Side, Stage } from '@crossfade/model/stage.ts'
 
+export interface Session {
+  readonly name: string
+  readonly role: 'viewer' | 'operator' | 'admin'
+}
+
 export interface Problem {
   readonly code: string
   readonly message: string

@@ -4,19 +4,20 @@ import type { LiveEvent } from './contract.ts'
 const reconnectMs = 1_000
 
 /**
- * Follows a stream of live events until the signal is aborted; comes back by itself, and asks for the journal entries it missed meanwhile.
+ * Follows a stream of live events from the journal position `after` until the signal is aborted; comes back by itself, and asks for the entries it missed meanwhile.
  * Written on `fetch` rather than `EventSource`, because only that can carry the bearer token.
  */
 export async function follow(
   path: string,
+  after: number,
   signal: AbortSignal,
   onEvent: (event: LiveEvent) => void,
   onState: (connected: boolean) => void,
 ): Promise<void> {
-  let lastId = ''
+  let lastId = String(after)
   while (!signal.aborted) {
     try {
-      const response = await send(path, { signal, headers: lastId ? { 'last-event-id': lastId } : {} })
+      const response = await send(path, { signal, headers: { 'last-event-id': lastId } })
       onState(true)
       for await (const message of messages(response.body!)) {
         if (message.id) lastId = message.id

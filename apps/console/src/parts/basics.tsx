@@ -99,6 +99,29 @@ export function Trouble({ error }: { error: unknown }) {
   )
 }
 
+/** A field that narrows a long table; a short one needs none. */
+export function TableFilter({
+  total,
+  value,
+  onChange,
+}: {
+  total: number
+  value: string
+  onChange: (value: string) => void
+}) {
+  if (total <= 12) return <>{total}</>
+  return (
+    <input
+      type="search"
+      className="filter"
+      placeholder={`find in ${total}`}
+      aria-label="Find a table"
+      value={value}
+      onChange={(event) => onChange(event.target.value)}
+    />
+  )
+}
+
 export function Loading({ what }: { what: string }) {
   return (
     <div className="loading" role="status">

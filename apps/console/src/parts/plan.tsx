@@ -1,12 +1,15 @@
+import { useState } from 'react'
 import type { MigrationDetail } from '../api/contract.ts'
 import { bytes, count } from '../words.ts'
-import { Card, Figure } from './basics.tsx'
+import { Card, Figure, TableFilter } from './basics.tsx'
 
 type Route = MigrationDetail['plan']['tables'][number]['route']
 
 /** The resolved plan: what moves, how its rows are routed, and where. */
 export function PlanPanel({ migration }: { migration: MigrationDetail }) {
   const { plan } = migration
+  const [filter, setFilter] = useState('')
+  const tables = plan.tables.filter(({ source }) => `${source.schema}.${source.name}`.includes(filter))
   return (
     <>
       <div className="figures">
@@ -45,7 +48,7 @@ export function PlanPanel({ migration }: { migration: MigrationDetail }) {
                     <td>
                       <strong>{shard.id}</strong>
                     </td>
-                    <td>
+                    <td className="name">
                       <code>{shard.url}</code>
                     </td>
                     <td>{keysOf(side.topology, shard.id)}</td>
@@ -57,7 +60,11 @@ export function PlanPanel({ migration }: { migration: MigrationDetail }) {
           </table>
         </div>
       </Card>
-      <Card title="Tables, in order" flush>
+      <Card
+        title="Tables, in order"
+        aside={<TableFilter total={plan.tables.length} value={filter} onChange={setFilter} />}
+        flush
+      >
         <div className="scroll-x">
           <table className="list">
             <thead>
@@ -71,9 +78,9 @@ export function PlanPanel({ migration }: { migration: MigrationDetail }) {
               </tr>
             </thead>
             <tbody>
-              {plan.tables.map((table) => (
+              {tables.map((table) => (
                 <tr key={`${table.source.schema}.${table.source.name}`}>
-                  <td>
+                  <td className="name">
                     {table.source.schema}.{table.source.name}
                     {(table.target.name !== table.source.name || table.target.schema !== table.source.schema) &&
                       ` → ${table.target.schema}.${table.target.name}`}

@@ -9,9 +9,26 @@ export interface PlotLine {
   readonly label: string
 }
 
+type Format = (value: number | null) => string
+
 const refreshMs = 1_000
 const windowMs = 10 * 60_000
-const lineColours = ['--accent', '--source', '--warn', '--good', '--bad', '--idle', '--text-2', '--text-3'] as const
+const pointsMax = 400
+const plotHeight = 180
+/** Of more lines than this only the highest, the middle and the lowest value at each moment are drawn. */
+const linesMax = 8
+/** Values of one such stretch of time count as one moment's. */
+const stretchMs = 5_000
+const lineColours = [
+  '--accent',
+  '--source',
+  '--warn',
+  '--good',
+  '--bad',
+  '--text-2',
+  '--text-3',
+  '--line-strong',
+] as const
 
 /**
  * A plot of the last ten minutes that keeps itself current. The figures go from the API to the canvas and never through React's state,
@@ -26,7 +43,7 @@ export function Plot({
   migration: string
   title: string
   lines: readonly PlotLine[]
-  format: (value: number | null) => string
+  format: Format
 }) {
   const place = useRef<HTMLDivElement>(null)
   const names = lines.map((line) => line.series).join(',')
@@ -34,19 +51,25 @@ export function Plot({
   useEffect(() => {
     const element = place.current!
     const stopped = new AbortController()
+    const summed = lines.length > linesMax
+    const labels = summed ? ['highest', 'middle', 'lowest'] : lines.map((line) => line.label)
+    let data: uPlot.AlignedData = [[], ...labels.map(() => [])]
     let plot: uPlot | undefined
     const build = () => {
       plot?.destroy()
-      plot = new uPlot(optionsOf(element, lines, format), [[]], element)
+      plot = new uPlot(optionsOf(element, labels, format), data, element)
       element.querySelector('.u-legend')?.setAttribute('aria-hidden', 'true')
     }
     const refresh = async () => {
-      const since = Date.now() - windowMs
       const samples = await call<Record<string, SampleSeries>>(
-        `/migrations/${migration}/samples?since=${since}&points=400&names=${encodeURIComponent(names)}`,
+        `/migrations/${migration}/samples?since=${Date.now() - windowMs}&points=${pointsMax}&names=${encodeURIComponent(names)}`,
         { signal: stopped.signal },
       )
-      plot?.setData(align(lines.map((line) => samples[line.series])))
+      const series = lines.map((line) => samples[line.series])
+      data = summed ? spread(series) : align(series)
+      plot?.setData(data)
+      element.classList.toggle('plot-empty', data[0].length === 0)
+      if (plot) showLatest(plot)
     }
     build()
     let timer: ReturnType<typeof setTimeout>
@@ -71,19 +94,16 @@ export function Plot({
   }, [migration, names])
   return (
     <figure className="plot">
-      <figcaption>{title}</figcaption>
-      <div ref={place} role="img" aria-label={`${title}, the last ten minutes`} />
+      <figcaption>
+        {title}
+        {lines.length > linesMax && <span className="muted"> of {lines.length}</span>}
+      </figcaption>
+      <div ref={place} className="plot-place" role="img" aria-label={`${title}, the last ten minutes`} />
     </figure>
   )
 }
 
-const plotHeight = 170
-
-function optionsOf(
-  element: HTMLElement,
-  lines: readonly PlotLine[],
-  format: (value: number | null) => string,
-): uPlot.Options {
+function optionsOf(element: HTMLElement, labels: readonly string[], format: Format): uPlot.Options {
   const style = getComputedStyle(document.documentElement)
   const colour = (name: string) => style.getPropertyValue(name).trim()
   const axis = {
@@ -92,41 +112,64 @@ function optionsOf(
     ticks: { show: false },
     font: '11px system-ui',
   }
+  const time = (seconds: number) => new Date(seconds * 1_000).toTimeString().slice(0, 8)
   return {
     width: element.clientWidth,
     height: plotHeight,
+    padding: [8, 12, 0, 0],
     cursor: { drag: { x: false, y: false }, points: { size: 6 } },
     legend: { live: true },
     scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
     axes: [
-      {
-        ...axis,
-        space: 70,
-        values: (_plot, ticks) => ticks.map((tick) => new Date(tick * 1000).toTimeString().slice(0, 8)),
-      },
-      { ...axis, size: 64, space: 34, values: (_plot, ticks) => ticks.map((tick) => format(tick)) },
+      { ...axis, size: 28, space: 70, values: (_plot, ticks) => ticks.map(time) },
+      { ...axis, size: 68, space: 34, values: (_plot, ticks) => ticks.map((tick) => format(tick)) },
     ],
     series: [
-      {
-        label: 'time',
-        value: (_plot, value) => (value === null ? '–' : new Date(value * 1000).toTimeString().slice(0, 8)),
-      },
-      ...lines.map((line, index) => ({
-        label: line.label,
+      { label: 'at', value: (_plot, value) => (value === null ? '–' : time(value)) },
+      ...labels.map((label, index) => ({
+        label,
         stroke: colour(lineColours[index % lineColours.length]!),
         width: 1.6,
         points: { show: false },
         spanGaps: true,
-        value: (_plot: uPlot, value: number | null) => format(value),
+        value: (_plot: uPlot, value: number | null) => format(value ?? null),
       })),
     ],
+    hooks: { setCursor: [showLatest] },
   }
+}
+
+/** While nobody points at the plot its legend tells the latest figures. */
+function showLatest(plot: uPlot): void {
+  const last = plot.data[0].length - 1
+  if ((plot.cursor.idx ?? null) === null && last >= 0) plot.setLegend({ idx: last })
 }
 
 /** Brings series with times of their own onto one time axis. */
 function align(series: readonly (SampleSeries | undefined)[]): uPlot.AlignedData {
   const tables = series.map(
-    (one) => [(one?.at ?? []).map((at) => at / 1000), one?.values ?? []] as unknown as uPlot.AlignedData,
+    (one) => [(one?.at ?? []).map((at) => at / 1_000), one?.values ?? []] as unknown as uPlot.AlignedData,
   )
   return uPlot.join(tables)
+}
+
+/** The highest, the middle and the lowest value of all series in each stretch of time; they are not looked at in the same instant. */
+function spread(series: readonly (SampleSeries | undefined)[]): uPlot.AlignedData {
+  const stretches = new Map<number, number[]>()
+  for (const { at, values } of series.filter((one) => one !== undefined)) {
+    for (const [index, moment] of at.entries()) {
+      const stretch = Math.floor(moment / stretchMs) * stretchMs
+      const own = stretches.get(stretch)
+      if (own) own.push(values[index]!)
+      else stretches.set(stretch, [values[index]!])
+    }
+  }
+  const sorted = [...stretches].sort(([one], [other]) => one - other)
+  for (const [, values] of sorted) values.sort((one, other) => one - other)
+  return [
+    sorted.map(([at]) => at / 1_000),
+    sorted.map(([, values]) => values.at(-1)!),
+    sorted.map(([, values]) => values[values.length >> 1]!),
+    sorted.map(([, values]) => values[0]!),
+  ]
 }

@@ -5,7 +5,7 @@ import { follow } from '../api/live.ts'
 import { useData } from './use-data.ts'
 
 /** Journal entries kept in the page; older ones are read on the command line. */
-const entriesMax = 1_000
+export const entriesMax = 1_000
 /** After a journal entry the whole migration is read again, but not more often than this. */
 const rereadMs = 250
 /** Shards, gates and workers are not in the live events; they are read this often. */
@@ -16,6 +16,8 @@ export interface LiveMigration {
   readonly entries: readonly JournalEntry[]
   readonly error: unknown
   readonly connected: boolean
+  /** When the page was last told the truth; milliseconds since 1970. */
+  readonly asOf: number
   readonly reload: () => void
 }
 
@@ -25,6 +27,7 @@ export function useMigration(id: string): LiveMigration {
   const [live, setLive] = useState<Partial<MigrationDetail>>({})
   const [entries, setEntries] = useState<readonly JournalEntry[]>([])
   const [connected, setConnected] = useState(true)
+  const [asOf, setAsOf] = useState(() => Date.now())
   const rereading = useRef<ReturnType<typeof setTimeout> | null>(null)
 
   useEffect(() => {
@@ -52,10 +55,10 @@ export function useMigration(id: string): LiveMigration {
         setLive({ copy, streams, throttle, verification, transition })
       } else rereadSoon()
     }
-    void call<JournalEntry[]>(`/migrations/${id}/history?limit=${entriesMax}`, { signal: stopped.signal })
-      .then((newest) => add(newest.toReversed()))
-      .catch(() => {})
-      .finally(() => void follow(`/migrations/${id}/events`, stopped.signal, onEvent, setConnected))
+    void newestEntries(id, stopped.signal).then((newest) => {
+      add(newest)
+      return follow(`/migrations/${id}/events`, newest.at(-1)?.position ?? 0, stopped.signal, onEvent, setConnected)
+    })
     const refreshing = setInterval(() => {
       if (!document.hidden) reload()
     }, refreshMs)
@@ -69,7 +72,30 @@ export function useMigration(id: string): LiveMigration {
 
   // What was just read is newer than what the events said before it.
   // biome-ignore lint/correctness/useExhaustiveDependencies: `data` is the moment
-  useEffect(() => setLive({}), [data])
+  useEffect(() => {
+    setLive({})
+    setAsOf(Date.now())
+  }, [data])
 
-  return { migration: data && { ...data, ...live }, entries, error, connected, reload }
+  return {
+    migration: data && { ...data, ...live },
+    entries,
+    error,
+    connected: connected && error === null,
+    asOf,
+    reload,
+  }
+}
+
+/** Oldest first. Tries until the server answers or nobody wants to know any more. */
+async function newestEntries(id: string, signal: AbortSignal): Promise<readonly JournalEntry[]> {
+  for (;;) {
+    try {
+      const newest = await call<JournalEntry[]>(`/migrations/${id}/history?limit=${entriesMax}`, { signal })
+      return newest.toReversed()
+    } catch {
+      if (signal.aborted) return []
+      await new Promise((resolve) => setTimeout(resolve, refreshMs))
+    }
+  }
 }
