@@ -9,6 +9,8 @@ export interface TrafficProcess {
   readonly pid: number
   /** The latest report; null until the first one came. */
   latest(): TrafficReport | null
+  /** Ends a window of latencies and begins the next one. Gives the latencies of all writes that were answered in it; rejects when the program has ended. */
+  window(): Promise<TrafficReport['latencyMs']>
   /** Lets it finish what is under way and close its ledger. Gives its last report. Idempotent. */
   stop(): Promise<TrafficReport>
 }
@@ -36,11 +38,13 @@ export async function spawnTraffic(
     },
   )
   let latest: TrafficReport | null = null
+  const windows: ((report: TrafficReport) => void)[] = []
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
   await new Promise<void>((resolve, reject) => {
     createInterface({ input: child.stdout! }).on('line', (line) => {
       latest = JSON.parse(line) as TrafficReport
       onReport(latest)
+      if (latest.windowEnds) windows.shift()?.(latest)
       resolve()
     })
     child.once('error', reject)
@@ -49,6 +53,14 @@ export async function spawnTraffic(
   return {
     pid: child.pid!,
     latest: () => latest,
+    window: async () => {
+      const report = new Promise<TrafficReport>((resolve, reject) => {
+        windows.push(resolve)
+        void ended.then(() => reject(new Error('the client program ended before its window did')))
+      })
+      child.stdin!.write('window\n')
+      return (await report).latencyMs
+    },
     stop: async () => {
       if (child.exitCode === null) child.stdin!.end('stop\n')
       const killing = setTimeout(() => child.kill('SIGKILL'), stopMsMax)

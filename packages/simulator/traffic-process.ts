@@ -1,5 +1,5 @@
 // The client program of the simulated system, as a process of its own: it knows the databases only through its client library,
-// and is told to stop by a line on its standard input (or by its end).
+// and is told to stop by a line on its standard input (or by its end); the line `window` ends a window of latencies and begins the next one.
 
 import process from 'node:process'
 import { createInterface } from 'node:readline'
@@ -50,10 +50,11 @@ const traffic = startTraffic({
   },
 })
 
-function report(done: boolean): void {
+function report(of: { readonly done?: boolean; readonly windowEnds?: boolean } = {}): void {
   const { holds, holdMs } = client.stats()
   const line: TrafficReport = {
-    done,
+    done: of.done ?? false,
+    windowEnds: of.windowEnds ?? false,
     acknowledged: traffic.counts.acknowledged,
     errors: traffic.counts.errors,
     unknown: traffic.counts.unknown,
@@ -70,15 +71,19 @@ function percentiles(samples: readonly number[]): TrafficReport['latencyMs'] {
   return { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) }
 }
 
-const reporting = setInterval(() => report(false), reportEveryMs)
+const reporting = setInterval(() => report(), reportEveryMs)
 const input = createInterface({ input: process.stdin })
 await new Promise<void>((resolve) => {
-  input.once('line', () => resolve())
+  input.on('line', (line) => {
+    if (line !== 'window') return resolve()
+    report({ windowEnds: true })
+    traffic.counts.latencies.length = 0
+  })
   input.once('close', () => resolve())
 })
 clearInterval(reporting)
 await traffic.stop()
 await ledger.close()
-report(true)
+report({ done: true })
 await client.end()
 process.exit(0)

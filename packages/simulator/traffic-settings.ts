@@ -21,6 +21,8 @@ export type TrafficRouting =
 export interface TrafficReport {
   /** The last line: everything is written and the ledger is closed. */
   readonly done: boolean
+  /** The answer to `window`: its latencies are all of that window, those of the reports after it begin anew. */
+  readonly windowEnds: boolean
   readonly acknowledged: number
   readonly errors: number
   /** Writes whose connection broke before the answer: no error, no acknowledgement. */
@@ -28,7 +30,7 @@ export interface TrafficReport {
   /** Writes that were held while their range was fenced, and for how long. */
   readonly holds: number
   readonly holdMs: Percentiles
-  /** From the call to the answer, of all writes, holds included. */
+  /** From the call to the answer, of all writes since the start or the end of the last window, holds included. */
   readonly latencyMs: Percentiles & { readonly p95: number }
 }
 
