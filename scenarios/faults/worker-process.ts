@@ -10,8 +10,8 @@ const crossfade = await openCrossfade({}).catch((error: unknown) => {
   process.stderr.write(`${reasonOf(error)}\n`)
   process.exit(unreachableExitCode)
 })
-// Few streams for each, so that a migration is spread over the workers and every kill hits something.
-await crossfade.work({ places: { ...defaultPlaces, stream: 4 } })
+// As many streams as the largest of these systems has: one worker that is left can take them all over.
+await crossfade.work({ places: { ...defaultPlaces, stream: 6 } })
 process.stdin.resume()
 process.stdin.once('close', () => {
   void crossfade.close().finally(() => process.exit(0))

@@ -6,7 +6,7 @@ import type { ResolvedPlan } from '@crossfade/pipeline/resolved-plan.ts'
 import type pg from 'pg'
 import { cutOff } from '../connection/connect.ts'
 import { codeOf } from '../connection/connection-failure.ts'
-import { isTransient } from '../connection/transient.ts'
+import { isConnectionLoss, isTransient } from '../connection/transient.ts'
 import type { CriticalConnections } from './critical-connections.ts'
 import {
   armSql,
@@ -132,15 +132,16 @@ export class Fences {
     let committing = false
     let added: readonly ShardId[] = site.units
     // A database that stops answering must not keep the others' tables locked.
+    let gone: Failure | null = null
     const silent = setTimeout(() => {
-      armed.giveUp(
-        fail('CF5105', { shard: site.shard, reason: `no answer within ${change.lockMsMax + answerMsMax} ms` }),
-      )
+      gone = fail('CF5105', { shard: site.shard, reason: `no answer within ${change.lockMsMax + answerMsMax} ms` })
+      armed.giveUp(gone)
       cutOff(client)
     }, change.lockMsMax + answerMsMax)
     try {
       await observe('begin', site.shard)
-      await preArm(client, change.migration, site)
+      // Nothing is locked yet, and every answer shows that the database is there: many tables on a slow link take their time.
+      await preArm(client, change.migration, site, () => silent.refresh())
       const fence = await armInTransaction(client, site, change)
       added = fence.added
       await observe('armed', site.shard)
@@ -151,7 +152,7 @@ export class Fences {
       await observe('committed', site.shard)
       return { point: { shard: site.shard, lsn: fence.lsn }, added }
     } catch (error) {
-      const trouble = coded(error, site.shard)
+      const trouble = gone ?? coded(error, site.shard)
       armed.giveUp(trouble)
       await client.query('ROLLBACK').catch(() => {})
       // Where COMMIT was sent and no answer came, the fence may stand.
@@ -229,7 +230,7 @@ async function install(client: pg.Client, migration: MigrationId, site: FenceSit
   )
   for (const [ordinal, table] of site.tables.entries()) {
     await persistently(quietTriesMax, quietRestMs, () =>
-      quietly(client, () => client.query(createTriggersSql(migration, table, ordinal))),
+      quietStatement(client, createTriggersSql(migration, table, ordinal)),
     ).catch((error: unknown) => {
       throw fail(
         'CF5104',
@@ -244,12 +245,23 @@ async function install(client: pg.Client, migration: MigrationId, site: FenceSit
  * Enables the triggers while their functions let everything pass, one table at a time, so that nothing of it is left to do under the locks.
  * A table that is too busy is left for then.
  */
-async function preArm(client: pg.Client, migration: MigrationId, site: FenceSite): Promise<void> {
+async function preArm(client: pg.Client, migration: MigrationId, site: FenceSite, onAnswer: () => void): Promise<void> {
   for (const ordinal of await unarmed(client, site)) {
-    const arm = () => client.query(armSql(migration, site.tables[ordinal]!, ordinal))
-    await quietly(client, arm).catch((error: unknown) => {
-      if (!isPassing(error)) throw error
+    onAnswer()
+    await quietStatement(client, armSql(migration, site.tables[ordinal]!, ordinal)).catch((error: unknown) => {
+      if (isConnectionLoss(error) || !isPassing(error)) throw error
     })
+  }
+  onAnswer()
+}
+
+/** `quietly` in one round trip, for what is asked of many tables one after the other. */
+async function quietStatement(client: pg.Client, sql: string): Promise<void> {
+  try {
+    await client.query(`BEGIN; SET LOCAL lock_timeout = ${quietLockMsMax}; ${sql}; COMMIT`)
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => {})
+    throw error
   }
 }
 
