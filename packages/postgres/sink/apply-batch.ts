@@ -48,6 +48,10 @@ const deadlocksMax = 5
 /** How often sessions that can't switch foreign keys and triggers off look whether there are some now. */
 const watchersMs = 2_000
 
+const savepoint = 'crossfade_row'
+/** How often room is made for one change: each unique index it is in may have another row in the way. */
+const evictionsMax = 3
+
 const uniqueViolation = '23505'
 const exclusionViolation = '23P01'
 const foreignKeyViolation = '23503'
@@ -152,6 +156,7 @@ export class Applier {
       sessions: new Map(active.map((session) => [session.shard, session])),
       skip: new Set(sessions.filter((session) => !active.includes(session)).map((session) => session.shard)),
       xids: batch.xids,
+      converging: batch.converging,
       givers: new Set(),
       begin: (session) => {
         if (!session.open) session.begin()
@@ -173,7 +178,12 @@ export class Applier {
   async #net(attempt: Attempt, net: NetEffect, tolerant: boolean): Promise<void> {
     const { skip } = attempt
     const shape = await shapeRows(net, attempt.active, attempt.origin, attempt.xids)
-    const { work, moved } = await attempt.router.route(net, { skip, shape, inPlace: false })
+    const { work, moved } = await attempt.router.route(net, {
+      skip,
+      shape,
+      inPlace: false,
+      converging: attempt.converging,
+    })
     const busy = [...work].map(([shard, rows]) => ({ session: attempt.sessions.get(shard)!, rows }))
     await settled(busy.map(({ session, rows }) => session.prepare(rows, tolerant)))
     // First, so that the rows are where this batch's own changes to them go.
@@ -197,7 +207,7 @@ export class Applier {
     }
     for (const run of runsOf(net)) {
       const shape = await shapeRows(run, active, attempt.origin, attempt.xids)
-      const routed = await router.route(run, { skip, shape, inPlace: true })
+      const routed = await router.route(run, { skip, shape, inPlace: true, converging: attempt.converging })
       for (const [shard, rows] of routed.work) {
         const session = attempt.sessions.get(shard)!
         attempt.begin(session)
@@ -221,44 +231,53 @@ export class Applier {
     for (const layout of [...net.keyed.keys(), ...net.counted.keys()]) {
       for (const session of attempt.active) await session.prepareStage(session.writer(layout))
     }
-    for (const { layout, message, lsn } of net.messages) {
-      const one = new NetEffect()
-      one.add(layout, message, lsn)
-      for (let again = false; ; again = true) {
+    for (const change of net.messages) {
+      for (let tries = 0; ; tries += 1) {
+        for (const session of attempt.active) {
+          attempt.begin(session)
+          session.pipeline.execute(`SAVEPOINT ${savepoint}`)
+        }
+        await this.#flush(attempt)
+        const one = new NetEffect()
+        one.add(change.layout, change.message, change.lsn)
         const shape = await shapeRows(one, attempt.active, attempt.origin, attempt.xids)
-        const routed = await attempt.router.route(one, { skip: attempt.skip, shape, inPlace: true })
-        const marked: TargetSession[] = []
+        // A key that is taken already, by the row itself as it is later, can't be changed in place.
+        const routed = await attempt.router.route(one, {
+          skip: attempt.skip,
+          shape,
+          inPlace: tries === 0,
+          converging: attempt.converging,
+        })
         try {
-          for (const [shard, rows] of routed.work) {
-            const session = attempt.sessions.get(shard)!
-            attempt.begin(session)
-            session.pipeline.execute('SAVEPOINT crossfade_row')
-            await session.flush()
-            marked.push(session)
-            session.add(rows, { tolerant: true, bulk: false })
-          }
+          for (const [shard, rows] of routed.work)
+            attempt.sessions.get(shard)!.add(rows, { tolerant: true, bulk: false })
           await this.#settle(attempt, await this.#flush(attempt), routed)
+          for (const session of attempt.active) session.pipeline.execute(`RELEASE SAVEPOINT ${savepoint}`)
           break
         } catch (error) {
-          if (again || !(error instanceof StepError) || error.code !== uniqueViolation) throw error
-          if (!(await this.#makeRoom(routed, marked, evicted))) throw error
+          if (!(error instanceof StepError) || error.code !== uniqueViolation || tries >= evictionsMax) throw error
+          for (const session of attempt.active) await session.rollbackTo(savepoint)
+          const before = evicted.length
+          await this.#makeRoom(attempt, routed, evicted)
+          if (evicted.length === before && tries > 0) throw error
         }
       }
     }
+    await this.#flush(attempt)
   }
 
-  /** Takes back what was begun for one change and deletes the rows in its way. Whether there were any. */
-  async #makeRoom(routed: RoutedBatch, marked: readonly TargetSession[], evicted: Evicted[]): Promise<boolean> {
-    const before = evicted.length
-    for (const session of marked) {
-      await session.rollbackTo('crossfade_row')
-      for (const [layout, { inserts, updates, puts, rekeys }] of routed.work.get(session.shard)!.keyed) {
-        for (const write of [...inserts, ...updates, ...puts, ...rekeys]) {
-          evicted.push(...(await makeRoom(session, session.writer(layout), write, this.#options.otherOrigins)))
-        }
+  /** Deletes the rows that are in the way of one change. */
+  async #makeRoom(attempt: Attempt, routed: RoutedBatch, evicted: Evicted[]): Promise<void> {
+    const writes = routed.crossing.map(({ shard, layout, write }) => ({ shard, layout, write }))
+    for (const [shard, { keyed }] of routed.work) {
+      for (const [layout, { inserts, updates, puts, rekeys }] of keyed) {
+        for (const write of [...inserts, ...updates, ...puts, ...rekeys]) writes.push({ shard, layout, write })
       }
     }
-    return evicted.length > before
+    for (const { shard, layout, write } of writes) {
+      const session = attempt.sessions.get(shard)
+      if (session) evicted.push(...(await makeRoom(session, session.writer(layout), write, this.#options.otherOrigins)))
+    }
   }
 
   async #flush(attempt: Attempt): Promise<MissingRow[]> {
@@ -282,6 +301,7 @@ interface Attempt extends MoveContext {
   readonly active: readonly TargetSession[]
   /** Shards that have the batch already. */
   readonly skip: ReadonlySet<ShardId>
+  readonly converging: boolean
 }
 
 /** The changes in order, cut where the table or the kind changes or a key comes again. */

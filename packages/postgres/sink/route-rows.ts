@@ -62,6 +62,8 @@ export interface RouteOptions {
   readonly shape: RowShape
   /** Whether keys are changed in place rather than by delete and insert. */
   readonly inPlace: boolean
+  /** Whether a row may have been copied as it is later, to the shard where it belongs then. */
+  readonly converging: boolean
 }
 
 /** What routing asks of the databases. */
@@ -153,8 +155,9 @@ export class RowRouter {
         continue
       }
       this.#write(routed, layout, row, kind, written, place)
-      // The row was deleted in between, and nobody knows where it was before.
-      if (kind === 'put' && place !== null && !fixed) this.#deleteElsewhere(routed, layout, row, place)
+      // The row was deleted in between, and nobody knows where it was before; or it was copied to where it is later.
+      const stray = kind === 'put' || (kind === 'insert' && routed.converging)
+      if (stray && place !== null && !fixed) this.#deleteElsewhere(routed, layout, row, place)
     }
     if (orphans.length > 0) await this.#orphans(layout, orphans)
   }
