@@ -9,13 +9,13 @@ import { Governor } from './governor.ts'
 import { observer } from './observer.ts'
 import type { ControlStore } from './store.ts'
 
-/** How many tasks of each kind a process runs at once. Streams wait most of their time; a copy and an index build take a core each. */
+/** How many tasks of each kind a process runs at once. Streams wait most of their time, and schema work for locks and old transactions; a copy takes a core. */
 export const defaultPlaces: EngineOptions['places'] = {
   reconcile: 16,
   stream: 32,
   copy: 2,
-  'schema-work': 2,
-  verify: 2,
+  'schema-work': 4,
+  verify: 4,
   repair: 1,
   backup: 1,
 }

@@ -102,7 +102,7 @@ class Keeper implements GateKeeper {
       case 'manual':
         return state.seen.approved.has(gate.name)
           ? { ...nothing, verdict: 'pass', detail: 'approved' }
-          : { ...nothing, verdict: 'fail', detail: "waits for a person: `crossfade advance`, or the console" }
+          : { ...nothing, verdict: 'fail', detail: 'waits for a person: `crossfade advance`, or the console' }
       case 'query': {
         if (gate.shard === null || gate.sql === null) return unknown('the plan names no shard or no SQL')
         const { value } = await this.#ports.plane.observation.probe(gate.shard, gate.sql)

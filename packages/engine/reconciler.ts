@@ -235,6 +235,7 @@ class Driver {
       routing: routingBoard(this.#state),
       hooks: this.#parts.hooks,
       since: Date.parse(state.steps[step.name]!.startedAt),
+      entered: Date.parse(state.enteredAt[state.place.stage]!),
       journal: {
         findings: async (findings) => {
           if (findings.length > 0) await this.#state.append([entry('findings', { findings })])

@@ -30,6 +30,8 @@ export interface StepPorts extends TrackPorts {
   readonly signal: AbortSignal
   /** When the step was begun, or begun anew after a failure that a person looked at; milliseconds since 1970. The same after a crash. */
   readonly since: number
+  /** When the stage that is being left was entered; milliseconds since 1970. */
+  readonly entered: number
   /** What the step is doing just now, for people; not journaled. */
   detail(text: string): void
 }

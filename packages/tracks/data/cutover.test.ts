@@ -145,6 +145,7 @@ function bench(
     hooks: { run: (_hooks, moment) => act(`hook-${moment}`) },
     signal,
     since: 0,
+    entered: 0,
     detail: () => undefined,
   }
   return Object.assign(self, { ports })
