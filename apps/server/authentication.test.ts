@@ -71,6 +71,26 @@ suite('tokens and roles', () => {
     }
   })
 
+  test('DM-17 an address that is written in another way needs a token just the same', async () => {
+    for (const url of [
+      '/%61pi/v1/migrations',
+      '/api/v1/%6digrations',
+      `/api/v1/migrations/${id}?x=/health/live`,
+      '/api/v1/migrations?',
+    ]) {
+      assert.equal((await server.app.inject({ url })).statusCode, 401, url)
+    }
+    for (const url of [
+      '//api/v1/migrations',
+      '/api/v1/migrations/',
+      '/API/v1/migrations',
+      '/health/../api/v1/migrations',
+    ]) {
+      const answer = await server.app.inject({ url })
+      assert.ok([401, 404].includes(answer.statusCode), `${url}: ${answer.statusCode}`)
+    }
+  })
+
   const wrong = {
     'an unknown token': `Bearer ${makeToken('x', 'admin').token}`,
     'a short token': 'Bearer abc',

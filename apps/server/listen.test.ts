@@ -73,6 +73,31 @@ suite('listening', () => {
   })
 })
 
+suite('the console', () => {
+  test('its page and files need no token, also for addresses that only the page knows; the API beside them does', async () => {
+    const consoleDirectory = mkdtempSync(join(directory, 'console-'))
+    writeFileSync(join(consoleDirectory, 'index.html'), '<title>Crossfade</title>')
+    writeFileSync(join(consoleDirectory, 'icon.svg'), '<svg/>')
+    const tokensFile = file('tokens-of-console', makeToken('a', 'admin').line)
+    const server = await start({ consoleDirectory, tokensFile })
+    const get = async (path: string, accept = 'text/html') => {
+      const answer = await fetch(`${server.url}${path}`, { headers: { accept } })
+      return [answer.status, (await answer.text()).includes('<title>Crossfade')]
+    }
+    assert.deepEqual(await get('/'), [200, true])
+    assert.deepEqual(await get('/icon.svg'), [200, false])
+    assert.deepEqual(await get('/migrations/mig_0/copy'), [200, true])
+    assert.deepEqual(await get('/sign-in'), [200, true])
+    assert.deepEqual(await get('/nowhere/at/all'), [404, true])
+    assert.deepEqual(await get('/nowhere', 'application/json'), [404, false])
+    assert.deepEqual(await get('/../tokens-of-console'), [404, true])
+    assert.deepEqual(await get('/api/v1/migrations'), [401, false])
+    const policy = (await fetch(server.url)).headers.get('content-security-policy')
+    assert.match(String(policy), /default-src 'self'/)
+    await server.close()
+  })
+})
+
 suite('tokens', () => {
   test('a token that is added works, one that is taken out stops working, without a restart', async () => {
     const ann = makeToken('ann', 'viewer')

@@ -32,7 +32,7 @@ declare module 'fastify' {
     caller: Caller
   }
   interface FastifyContextConfig {
-    /** Who may call the route; `open` needs no token. */
+    /** Who may call the route; `open` needs no token. Default: `viewer` for the API, `open` for the console's files. */
     access?: Role | 'open'
     /** Stays open as long as its reader likes, so that the time it takes is no measure of anything. */
     isStream?: boolean
@@ -142,7 +142,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
 
   app.decorateRequest('caller', null as unknown as Caller)
   app.addHook('onRequest', async (request) => {
-    const needed = request.routeOptions.config.access ?? 'viewer'
+    const needed = neededRole(request)
     if (needed === 'open') return
     request.caller = authenticate(request, options.access)
     requireRole(request.caller, needed)
@@ -173,6 +173,14 @@ export async function createServer(options: ServerOptions): Promise<Api> {
   healthRoutes(app, options.service, metrics)
   if (consolePage) await serveConsole(app, consolePage)
   return app
+}
+
+/**
+ * Everything of the API needs a role, unless its route says otherwise; the console's own files hold nothing secret. Goes by the route that was found, never by
+ * the address as it was written: that can be written in many ways.
+ */
+function neededRole({ routeOptions }: FastifyRequest): Role | 'open' {
+  return routeOptions.config.access ?? (routeOptions.url?.startsWith('/api/') ? 'viewer' : 'open')
 }
 
 /** Whether somebody who was let in would be let in again: a token may have been taken out of the file since. */

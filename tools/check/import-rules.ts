@@ -33,6 +33,11 @@ export const ALLOWED_AS_TYPES: Readonly<Record<string, readonly string[]>> = {
 /** What tests may import besides: real servers, and the programs set up for them. */
 export const ALLOWED_IN_TESTS: readonly string[] = ['packages/embedded', 'tools']
 
+/** The console's tests run the real server and engine, and look at them through a browser. */
+export const ALLOWED_IN_TESTS_OF: Readonly<Record<string, readonly string[]>> = {
+  'apps/console': ['packages/*', 'apps/server'],
+}
+
 /** Files that exist for tests but are not tests themselves: same liberties. */
 export function isTestFile(path: string): boolean {
   return /\.test\.tsx?$/.test(path) || /(^|[/-])testing[/.]/.test(path) || path.includes('/fixtures/')
@@ -41,6 +46,7 @@ export function isTestFile(path: string): boolean {
 export function isAllowed(from: string, to: string, how: { inTest: boolean; typeOnly: boolean }): boolean {
   if (from === to) return true
   const asTypes = how.typeOnly ? (ALLOWED_AS_TYPES[from] ?? []) : []
-  const allowed = [...(ALLOWED_IMPORTS[from] ?? []), ...asTypes, ...(how.inTest ? ALLOWED_IN_TESTS : [])]
+  const inTests = how.inTest ? [...ALLOWED_IN_TESTS, ...(ALLOWED_IN_TESTS_OF[from] ?? [])] : []
+  const allowed = [...(ALLOWED_IMPORTS[from] ?? []), ...asTypes, ...inTests]
   return allowed.includes(to) || (to.startsWith('packages/') && allowed.includes('packages/*'))
 }

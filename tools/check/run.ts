@@ -56,8 +56,9 @@ function program(name: string, args: string[]): boolean {
 }
 
 function consoleTypes(): boolean {
-  const project = join('apps', 'console', 'tsconfig.json')
-  return !existsSync(join(ROOT, project)) || program('tsc', ['-p', project, '--noEmit'])
+  const console = join('apps', 'console')
+  const projects = [join(console, 'tsconfig.json'), join(console, 'tests', 'tsconfig.json')]
+  return projects.every((project) => !existsSync(join(ROOT, project)) || program('tsc', ['-p', project, '--noEmit']))
 }
 
 function report(findings: readonly CheckFinding[]): boolean {

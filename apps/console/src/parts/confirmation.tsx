@@ -29,6 +29,8 @@ export function Confirmation({
   useEffect(() => {
     const element = dialog.current!
     element.showModal()
+    // The answer is what comes next; what cannot be undone has its field first.
+    element.querySelector<HTMLElement>('input, [type=submit]')?.focus()
     // Closed, not only taken away, so that the focus goes back to where it was.
     return () => element.close()
   }, [])
@@ -91,8 +93,6 @@ export function Confirmation({
             type="submit"
             className={`button button-${grave ? 'danger' : 'primary'}`}
             disabled={sending || (grave && typed !== migration.name)}
-            // biome-ignore lint/a11y/noAutofocus: in a dialog that was asked for, the answer is what comes next
-            autoFocus={!grave}
           >
             {sending ? 'Sending…' : words.label}
           </button>
