@@ -6,6 +6,7 @@ import { type LoadedPlan, loadPlan, readPlanText } from '@crossfade/plan/load.ts
 import { type Resolution, resolve, resolvePlan } from '@crossfade/plan/resolve.ts'
 import { withSurvey } from '@crossfade/plan/survey.ts'
 import { postgresCatalogs } from '@crossfade/postgres/source/catalog.ts'
+import { withSchemaPreview } from './schema-preview.ts'
 
 /** How long the sources' write rate is watched when nobody says otherwise. */
 const sampleMs = 1000
@@ -18,7 +19,7 @@ export async function resolvePlanFile(file: string): Promise<ResolvedPlan> {
 
 /** Examines the databases of a plan; `watchMs` is how long the sources' write rate is watched. */
 export async function examineLoaded(loaded: LoadedPlan, watchMs: number): Promise<Examination> {
-  return examine(loaded, postgresCatalogs, { sampleMs: watchMs })
+  return withSchemaPreview(await examine(loaded, postgresCatalogs, { sampleMs: watchMs }))
 }
 
 /** Everything the planner found out about a plan file, problems included. */
@@ -34,7 +35,7 @@ export const textPlanning = {
     return withSurvey(loaded, postgresCatalogs, async (survey) => resolvePlan(loaded, survey))
   },
   async doctor(document: string): Promise<readonly Finding[]> {
-    const { findings } = await examine(readPlanText(document, 'plan.yaml'), postgresCatalogs, { sampleMs })
+    const { findings } = await examineLoaded(readPlanText(document, 'plan.yaml'), sampleMs)
     return findings
   },
 }
