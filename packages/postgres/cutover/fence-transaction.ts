@@ -32,13 +32,15 @@ export interface ArmedFence {
 }
 
 /**
- * Runs everything of a fence but the commit: epoch check, locks (writers in flight end first), functions, triggers. The caller commits or rolls back.
+ * Runs everything of a fence but the commit: epoch check, functions, locks (writers in flight end first), triggers. The caller commits or rolls back.
+ * `beforeLocks` is waited for when only the locks are left to do.
  * The returned position has every write that was let through before it. Rejects with CF5101 when the locks can't be had in time, CF5102 when stale.
  */
 export async function armInTransaction(
   client: pg.Client,
   site: FenceSite,
   change: FenceChange & { readonly owner: string; readonly lockMsMax: number },
+  beforeLocks: () => Promise<void> = async () => {},
 ): Promise<ArmedFence> {
   const { migration, epoch, owner } = change
   await client.query('BEGIN')
@@ -54,7 +56,9 @@ export async function armInTransaction(
     [migration, site.units, epoch, owner],
   )
   await client.query(fenceFunctionsSql(migration, site.tables, site.rule, await fencedUnits(client, migration)))
-  if (added.length > 0 || (await unarmed(client, site)).length > 0) {
+  const open = added.length > 0 || (await unarmed(client, site)).length > 0
+  await beforeLocks()
+  if (open) {
     await gatherLocks(client, site, change.lockMsMax)
     // As a rule `preArm` has done it; left are tables that were too busy then, and partitions made since.
     const late = await unarmed(client, site)

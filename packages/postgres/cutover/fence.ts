@@ -74,12 +74,12 @@ export class Fences {
     const { plan, migration, connections } = this.#options
     const sites = fenceSites(plan, side, units)
     const change = { migration, epoch, owner, lockMsMax: plan.cutover.fenceLockMsMax }
-    const armed = new Rendezvous(sites.length)
+    const together = new Together(sites.length)
     const outcomes = await Promise.all(
       sites.map((site) =>
         connections
-          .use(site.shard, (client) => this.#fenceSite(client, site, change, armed))
-          .catch(asTrouble(site, armed)),
+          .use(site.shard, (client) => this.#fenceSite(client, site, change, together))
+          .catch(asTrouble(site, together)),
       ),
     )
     const trouble = outcomes.find((outcome) => 'trouble' in outcome)
@@ -126,26 +126,33 @@ export class Fences {
     client: pg.Client,
     site: FenceSite,
     change: Parameters<typeof armInTransaction>[2],
-    armed: Rendezvous,
+    together: Together,
   ): Promise<SiteOutcome> {
     const observe = this.#options.observe ?? (async () => {})
     let committing = false
     let added: readonly ShardId[] = site.units
     // A database that stops answering must not keep the others' tables locked.
     let gone: Failure | null = null
-    const silent = setTimeout(() => {
-      gone = fail('CF5105', { shard: site.shard, reason: `no answer within ${change.lockMsMax + answerMsMax} ms` })
-      armed.giveUp(gone)
-      cutOff(client)
-    }, change.lockMsMax + answerMsMax)
+    const watch = () =>
+      setTimeout(() => {
+        gone = fail('CF5105', { shard: site.shard, reason: `no answer within ${change.lockMsMax + answerMsMax} ms` })
+        together.giveUp(gone)
+        cutOff(client)
+      }, change.lockMsMax + answerMsMax)
+    let silent = watch()
+    const beforeLocks = async () => {
+      clearTimeout(silent)
+      await together.ready.meet()
+      silent = watch()
+    }
     try {
       await observe('begin', site.shard)
       // Nothing is locked yet, and every answer shows that the database is there: many tables on a slow link take their time.
       await preArm(client, change.migration, site, () => silent.refresh())
-      const fence = await armInTransaction(client, site, change)
+      const fence = await armInTransaction(client, site, change, beforeLocks)
       added = fence.added
       await observe('armed', site.shard)
-      await armed.meet()
+      await together.armed.meet()
       committing = true
       await observe('commit', site.shard)
       await client.query('COMMIT')
@@ -153,7 +160,7 @@ export class Fences {
       return { point: { shard: site.shard, lsn: fence.lsn }, added }
     } catch (error) {
       const trouble = gone ?? coded(error, site.shard)
-      armed.giveUp(trouble)
+      together.giveUp(trouble)
       await client.query('ROLLBACK').catch(() => {})
       // Where COMMIT was sent and no answer came, the fence may stand.
       return { trouble, undo: committing ? added : [] }
@@ -302,10 +309,10 @@ type SiteOutcome =
   | { readonly point: FencePoint; readonly added: readonly ShardId[] }
   | { readonly trouble: unknown; readonly undo: readonly ShardId[] }
 
-function asTrouble(site: FenceSite, armed: Rendezvous) {
+function asTrouble(site: FenceSite, together: Together) {
   return (error: unknown): SiteOutcome => {
     const trouble = coded(error, site.shard)
-    armed.giveUp(trouble)
+    together.giveUp(trouble)
     return { trouble, undo: [] }
   }
 }
@@ -314,7 +321,23 @@ function coded(error: unknown, shard: string): unknown {
   return error instanceof Failure ? error : fail('CF5105', { shard, reason: reasonOf(error) }, error)
 }
 
-/** Where all databases wait until every one is armed; one that fails sends all the others back. */
+/** All take their locks at the same time, and all commit when the last one has them. */
+class Together {
+  readonly ready: Rendezvous
+  readonly armed: Rendezvous
+
+  constructor(parties: number) {
+    this.ready = new Rendezvous(parties)
+    this.armed = new Rendezvous(parties)
+  }
+
+  giveUp(reason: unknown): void {
+    this.ready.giveUp(reason)
+    this.armed.giveUp(reason)
+  }
+}
+
+/** Where all databases wait for each other; one that fails sends all the others back. */
 class Rendezvous {
   readonly #all: Promise<void>
   #missing: number

@@ -9,8 +9,8 @@ import { freshDatabase, sharedTestCluster, type TestDatabase } from '@crossfade/
 import type { Failure } from '@crossfade/model/failure.ts'
 import { asEpoch, asMigrationId, asShardId } from '@crossfade/model/ids.ts'
 import type { Side } from '@crossfade/model/stage.ts'
-import pg from 'pg'
 import { findOrInstall } from '@crossfade/tools/setup/debian-packages.ts'
+import pg from 'pg'
 import { testPlan } from '../testing/plan.ts'
 import { type HookContext, runHooks } from './hooks.ts'
 

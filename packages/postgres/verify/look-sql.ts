@@ -2,11 +2,15 @@ import type { ShardId } from '@crossfade/model/ids.ts'
 import { otherSide, type Side } from '@crossfade/model/stage.ts'
 import { routeSql } from '@crossfade/routing/route-sql.ts'
 import { keyExpressionSql, keyJoinSql } from '@crossfade/routing/table-key.ts'
+import type { Topology } from '@crossfade/routing/topology.ts'
 import { quoteLiteral } from '../connection/quote.ts'
 import { type ComparedTable, columnSql, hashElements, isReference, rowAlias } from './compared-table.ts'
 
 /** Seed of the hash that spreads keys over buckets; another one than the rows', so that the two are independent. */
 const bucketSeed = 7
+
+/** Buckets that a statement lists one by one. */
+const listedBucketsMax = 4_096
 
 /** An expression over the row, and the joins it needs after the table in FROM. */
 export interface JoinedExpression {
@@ -56,10 +60,18 @@ export function misplacedSql(
   const end = table.ends[side]
   if (side === authority || end.shards.length < 2 || isReference(table) || end.topology.kind === 'single') return null
   const key = shardKeySql(table, side)
-  return {
-    joins: key.joins,
-    expression: `(${routeSql(end.topology, key.expression)}) IS DISTINCT FROM ${quoteLiteral(shard)}`,
+  return { joins: key.joins, expression: elsewhereSql(end.topology, key.expression, shard) }
+}
+
+/** Whether a key belongs to another shard. A bucket is looked up in the shard's own: half of what it costs to find out whose it is. */
+function elsewhereSql(topology: Topology, key: string, shard: ShardId): string {
+  if (topology.kind !== 'hash' || topology.buckets > listedBucketsMax) {
+    return `(${routeSql(topology, key)}) IS DISTINCT FROM ${quoteLiteral(shard)}`
   }
+  const own = topology.ranges
+    .filter((range) => range.shard === shard)
+    .flatMap((range) => Array.from({ length: range.to - range.from }, (_, index) => range.from + index))
+  return `((pg_catalog.hashtext(${key}) & 2147483647) % ${topology.buckets} = ANY('{${own.join(',')}}'::int[])) IS NOT TRUE`
 }
 
 /** The shard of the other side that a row of the authoritative side belongs to. */

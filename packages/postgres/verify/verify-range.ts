@@ -55,9 +55,14 @@ export async function verifyRange(
     if (room > 0) mismatches.push(...(await mismatchesOf(comparison, table, authority, differences.slice(0, room))))
   }
 
-  const ours = await readers.digest(answering(table, authority), authority)
-  for (const shards of following(table, authority)) {
-    const theirs = await readers.digest(shards, otherSide(authority))
+  const follower = otherSide(authority)
+  // Both sides at once: so little time lies between the looks that few differences are only a lag.
+  const [ours, ...all] = await Promise.all([
+    readers.digest(answering(table, authority), authority),
+    ...following(table, authority).map((shards) => readers.digest(shards, follower)),
+  ])
+  for (const [group, shards] of following(table, authority).entries()) {
+    const theirs = all[group]!
     if (sameDigest(ours, theirs) && theirs.misplaced === 0) continue
     for await (const keys of differingKeys(readers, table, authority, shards, Math.max(ours.rows, theirs.rows))) {
       context.signal.throwIfAborted()
