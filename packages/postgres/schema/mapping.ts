@@ -54,7 +54,7 @@ export function schemaMapping(plan: SchemaPlan, source: Inventory): SchemaMappin
     return { schema: owner.table.schema === name.schema ? ownerName.schema : name.schema, name: name.name }
   }
   const column = (table: TableName, name: string): string | null =>
-    entry(table)?.columns.find((each) => each.source === name)?.target ?? null
+    entry(table)?.columns.find((each) => each.source === name && each.only === undefined)?.target ?? null
   const changed = (name: TableName): boolean => {
     const target = relation(name)
     if (!target || tableKey(target) !== tableKey(name)) return true

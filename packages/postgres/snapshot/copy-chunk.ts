@@ -3,7 +3,7 @@ import type { MigrationId, ShardId } from '@crossfade/model/ids.ts'
 import { formatLsn } from '@crossfade/model/lsn.ts'
 import { tableKey } from '@crossfade/model/table-name.ts'
 import type { Chunk, SnapshotReference, TaskContext } from '@crossfade/pipeline/data-plane.ts'
-import type { ResolvedPlan, ResolvedTable } from '@crossfade/pipeline/resolved-plan.ts'
+import type { ResolvedColumn, ResolvedPlan, ResolvedTable } from '@crossfade/pipeline/resolved-plan.ts'
 import type { TransformLookup } from '@crossfade/pipeline/transform.ts'
 import { routerOf, shardsOf } from '@crossfade/routing/route.ts'
 import type { PoolClient } from 'pg'
@@ -99,7 +99,7 @@ class ChunkCopy {
     // Everybody takes connections in the same order, so that two copies never wait for each other.
     this.#missing = [...missing].sort()
     this.#format = table.binary && table.transform === null ? 'binary' : 'text'
-    this.#columns = table.columns.filter((column) => !column.generated)
+    this.#columns = table.columns.filter((column) => !column.generated && column.only !== 'source')
   }
 
   async run(): Promise<CopiedChunk> {
@@ -177,8 +177,12 @@ class ChunkCopy {
 
   #readSql(): string {
     // A transform sees every column, also those that the target computes by itself.
-    const columns = this.#table.transform === null ? this.#columns : this.#table.columns
+    const columns = this.#table.transform === null ? this.#columns : this.#readColumns()
     return readChunkSql(this.#table, this.#chunk, columns, this.#format, this.#split())
+  }
+
+  #readColumns(): readonly ResolvedColumn[] {
+    return this.#table.columns.filter((column) => column.only !== 'target')
   }
 
   /** Whether each row must be looked at to know where it goes. */
@@ -219,7 +223,7 @@ class ChunkCopy {
         table: this.#table.source,
         name: transform,
         transform: this.#options.transforms(transform),
-        read: this.#table.columns.map((column) => column.source),
+        read: this.#readColumns().map((column) => column.source),
         write: this.#columns.map((column) => column.target),
         route: this.#split() ? this.#routeKey() : null,
       },

@@ -61,8 +61,9 @@ export function comparedTable(
   const shapeOf = (side: Side) => shapes.get(plan[side].shards[0]!.id)!
   const columns = table.columns.map((column): ComparedColumn => {
     const names = { source: column.source, target: column.target }
-    const source = catalogColumn(shapeOf('source'), table.source, column.source)
-    const target = catalogColumn(shapeOf('target'), table.target, column.target)
+    const source = column.only === 'target' ? null : catalogColumn(shapeOf('source'), table.source, column.source)
+    const target = column.only === 'source' ? null : catalogColumn(shapeOf('target'), table.target, column.target)
+    if (!source || !target) return oneSided(column, names, source ?? target!)
     return {
       plan: column,
       names,
@@ -89,13 +90,25 @@ export function comparedTable(
   return { plan: table, columns, key, ends: { source: end('source'), target: end('target') }, ordered, transform }
 }
 
+/** A column that the table's transform makes or leaves out. Where it is not, it counts as NULL. */
+function oneSided(column: ResolvedColumn, names: ComparedColumn['names'], there: CatalogColumn): ComparedColumn {
+  const types = { source: 'text', target: 'text', [column.only!]: there.type }
+  return { plan: column, names, types, form: 'text', order: there.order }
+}
+
+/** Whether the side has the column. */
+export function isOn(column: ComparedColumn, side: Side): boolean {
+  return column.plan.only === undefined || column.plan.only === side
+}
+
 /** What statements call the table's row: its own name, because the plan's condition may use it. Quoted. */
 export function rowAlias(table: ComparedTable, side: Side): string {
   return quoteIdentifier(table.ends[side].table.name)
 }
 
-/** A column of the row. */
+/** A column of the row; NULL where the side does not have it. */
 export function columnSql(table: ComparedTable, column: ComparedColumn, side: Side): string {
+  if (!isOn(column, side)) return 'NULL::text'
   return `${rowAlias(table, side)}.${quoteIdentifier(column.names[side])}`
 }
 

@@ -7,7 +7,7 @@ import type { Text } from '@crossfade/pipeline/transform.ts'
 import type { ClientBase } from 'pg'
 import { quoteIdentifier, quoteTable } from '../connection/quote.ts'
 import { checkEpoch } from '../snapshot/epoch-check.ts'
-import { answering, type ComparedColumn, type ComparedTable, columnSql, isReference } from './compared-table.ts'
+import { answering, type ComparedColumn, type ComparedTable, columnSql, isOn, isReference } from './compared-table.ts'
 import type { ComparedTables } from './compared-tables.ts'
 import { type Comparison, type Key, keyParameters, wantedJoin } from './look.ts'
 import { destinationSql, fromSql } from './look-sql.ts'
@@ -164,14 +164,18 @@ async function readFor(
     const values = throughTransform(
       table,
       authority,
-      Object.fromEntries(columns.map((column, index) => [column.names[authority], found[`c${index + 1}`] ?? null])),
+      Object.fromEntries(
+        columns.flatMap((column, index) =>
+          isOn(column, authority) ? [[column.names[authority], found[`c${index + 1}`] ?? null]] : [],
+        ),
+      ),
     )
     if (values === null) return null
     const follower = otherSide(authority)
     return {
       key: table.key.map((column) => values[column.names[follower]] ?? ''),
       destination: found['destination'] ?? '',
-      values: writtenColumns(table).map((column) => values[column.names[follower]] ?? null),
+      values: writtenColumns(table, follower).map((column) => values[column.names[follower]] ?? null),
     }
   }
   return null
@@ -190,8 +194,8 @@ function throughTransform(
   return table.transform.backward ? table.transform.backward(row) : null
 }
 
-function writtenColumns(table: ComparedTable): readonly ComparedColumn[] {
-  return table.columns.filter((column) => !column.plan.generated)
+function writtenColumns(table: ComparedTable, side: Side): readonly ComparedColumn[] {
+  return table.columns.filter((column) => !column.plan.generated && isOn(column, side))
 }
 
 /** GENERATED ALWAYS identities take given values on insert alone (D18), so a row with one outside the key is replaced, not updated. */
@@ -202,7 +206,7 @@ async function upsert(
   values: readonly Text[],
   exists: boolean,
 ): Promise<void> {
-  const columns = writtenColumns(table)
+  const columns = writtenColumns(table, side)
   const relation = quoteTable(table.ends[side].table)
   const others = columns.filter((column) => !table.key.includes(column))
   const name = (column: ComparedColumn) => quoteIdentifier(column.names[side])

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import type { ShardId } from '@crossfade/model/ids.ts'
 import type { Lsn } from '@crossfade/model/lsn.ts'
 import { otherSide, type Side } from '@crossfade/model/stage.ts'
-import type { Text } from '@crossfade/pipeline/transform.ts'
-import { answering, type ComparedColumn, type ComparedTable, columnSql } from './compared-table.ts'
+import type { Row, Text } from '@crossfade/pipeline/transform.ts'
+import { answering, type ComparedColumn, type ComparedTable, columnSql, isOn } from './compared-table.ts'
 import {
   type Comparison,
   currentLsn,
@@ -146,21 +146,19 @@ async function asTarget(
   const keyPlaces = table.key.map((column) => columns.indexOf(column))
   if (side === 'target') {
     return rows.map((row) => {
-      const back = transform.backward?.(
-        Object.fromEntries(columns.map((column, index) => [column.names.target, row.values[index]!])),
-      )
+      const back = transform.backward?.(namedValues(columns, row.values, 'target'))
       const there = back ? table.key.map((column) => back[column.names.source] ?? '') : null
       return { row, occurrence: occurrence(row, row.values), there }
     })
   }
-  const transformed = rows.map((row) =>
-    transform.forward(Object.fromEntries(columns.map((column, index) => [column.names.source, row.values[index]!]))),
-  )
+  const transformed = rows.map((row) => transform.forward(namedValues(columns, row.values, 'source')))
   const printed = await printAsTarget(
     comparison,
     table,
     columns,
-    transformed.filter((row) => row !== null).map((row) => columns.map((column) => row[column.names.target] ?? null)),
+    transformed
+      .filter((row) => row !== null)
+      .map((row) => columns.map((column) => (isOn(column, 'target') ? (row[column.names.target] ?? null) : null))),
   )
   let next = 0
   return rows.map((row, index) => {
@@ -168,6 +166,13 @@ async function asTarget(
     const values = printed[next++]!
     return { row, occurrence: occurrence(row, values), there: keyPlaces.map((place) => values[place] ?? '') }
   })
+}
+
+/** The row as a transform of that side takes it. */
+function namedValues(columns: readonly ComparedColumn[], values: readonly Text[], side: Side): Row {
+  return Object.fromEntries(
+    columns.flatMap((column, index) => (isOn(column, side) ? [[column.names[side], values[index]!]] : [])),
+  )
 }
 
 /** A transform gives `1.50`, and the column prints `1.5`: the database knows. */
