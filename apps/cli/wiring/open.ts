@@ -4,7 +4,7 @@ import { createMigrationService } from '@crossfade/engine/service.ts'
 import { systemClock } from '@crossfade/model/clock.ts'
 import { dataTrack } from '@crossfade/tracks/data/track.ts'
 import { openControl } from './control.ts'
-import { type EngineSettings, type RunningEngine, startEngine } from './engine.ts'
+import type { EngineSettings, RunningEngine } from './engine.ts'
 import type { ServeOptions, Serving } from './serve.ts'
 
 export interface OpenOptions {
@@ -38,6 +38,8 @@ export async function openCrossfade(options: OpenOptions): Promise<OpenCrossfade
   return {
     service,
     async work(settings) {
+      // Only those who work pay for loading the engine's parts.
+      const { startEngine } = await import('./engine.ts')
       engine ??= startEngine(store, settings)
     },
     async serve(serveOptions) {
