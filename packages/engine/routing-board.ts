@@ -12,10 +12,11 @@ export function routingBoard(state: JournaledState): RoutingBoard {
       return (await state.refresh()).lastNote
     },
     async closed() {
-      return (await state.refresh()).closed
+      return state.seen.closed
     },
     async change(next, note) {
-      const { routing: before } = await state.refresh()
+      // As `current` read it: nobody else changes it while the lease is ours, and writers wait for every round trip.
+      const { routing: before } = state.seen
       const routing = { ...before, authority: next.authority, fenced: next.fenced, epoch: before.epoch + 1 }
       await state.append([entry('routing', { routing, note })], { routing })
       return routing

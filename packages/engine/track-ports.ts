@@ -53,7 +53,9 @@ function streamBoard(store: ControlStore, migration: MigrationId, expected: Expe
     put: (shard, status) => board.put(migration, 'stream', shard, writeStream(status)),
     async expect(points) {
       if (points.length === 0) return board.clear(migration, 'expected')
-      for (const point of points) await board.put(migration, 'expected', point.shard, { lsn: String(point.lsn) })
+      await Promise.all(
+        points.map((point) => board.put(migration, 'expected', point.shard, { lsn: String(point.lsn) })),
+      )
     },
     expected: (shard) => expected.of(shard),
     moved: (milliseconds, signal) => store.bell.wait(migration, 'stream', milliseconds, signal),

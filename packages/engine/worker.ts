@@ -69,13 +69,13 @@ export class Worker {
     while (!this.#stopped) {
       const rush = new AbortController()
       this.#rush = rush
-      if (!this.#urgent) await this.#options.clock.sleep(RENEW_MS, rush.signal).catch(() => undefined)
+      if (!this.#urgent) await this.#options.clock.sleep(this.#untilExpiry(), rush.signal).catch(() => undefined)
       this.#urgent = false
       if (this.#running.size === 0) continue
       const begun = this.#options.clock.now()
       const renewing = this.#renew(begun)
       const expiring = new AbortController()
-      const limit = this.#options.clock.sleep(RENEW_MS, expiring.signal).catch(() => undefined)
+      const limit = this.#options.clock.sleep(this.#untilExpiry(), expiring.signal).catch(() => undefined)
       await Promise.race([renewing, limit])
       expiring.abort()
       this.#stopExpired()
@@ -102,6 +102,14 @@ export class Worker {
       // Out of reach: what was to be told is told with the next renewal, and the leases run towards their end.
       for (const claim of claims) if (claim.progress) this.#running.get(keyOf(claim))?.keepProgress(claim.progress)
     }
+  }
+
+  /** How long until the next renewal, or until the first lease must be given up, whichever comes first. */
+  #untilExpiry(): number {
+    const ends = [...this.#running.values()]
+      .filter((running) => !running.signal.aborted)
+      .map((running) => running.heldUntil - LEASE_MARGIN_MS)
+    return Math.max(0, Math.min(RENEW_MS, ...ends.map((end) => end - this.#options.clock.now())))
   }
 
   #stopExpired(): void {

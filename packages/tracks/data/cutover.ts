@@ -136,11 +136,10 @@ async function attemptCutover(ports: StepPorts, attempt: Attempt): Promise<Outco
 /** Waits until every change up to the fence is applied on the other side, and every key touched by them is proven equal there. */
 async function drain(ports: StepPorts, points: readonly FencePoint[], deadline: number): Promise<void> {
   for (;;) {
-    const behind: string[] = []
-    for (const point of points) {
-      const report = await ports.streams.get(point.shard)
-      if (!report || report.proven < point.lsn) behind.push(point.shard)
-    }
+    const reports = await Promise.all(points.map((point) => ports.streams.get(point.shard)))
+    const behind = points
+      .filter((point, index) => (reports[index]?.proven ?? -1n) < point.lsn)
+      .map((point) => point.shard)
     if (behind.length === 0) return
     const left = deadline - ports.clock.now()
     if (left <= 0) throw late(`the stream of ${behind.join(', ')}`)
