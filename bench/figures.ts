@@ -106,7 +106,12 @@ const readers: Readonly<Record<string, (result: Result) => readonly Figure[]>> =
       ),
     ]
   },
-  takeover: (result) => [limit('takeover after kill -9', result['milliseconds'] as number[], 6_000, 'ms')],
+  takeover(result) {
+    const times = result['milliseconds'] as number[]
+    const figure = limit('takeover after kill -9', times, 6_000, 'ms')
+    // The slowest one counts: it is what a stream may stand still for.
+    return [{ ...figure, reached: Math.max(...times) <= 6_000 }]
+  },
 }
 
 function ratio(what: string, value: number | null | undefined, asked: number | null): Figure {
