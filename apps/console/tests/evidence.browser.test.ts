@@ -35,11 +35,7 @@ suite('evidence in the browser', { skip }, () => {
   test('DM-03: a mismatch shows its key and, column by column, what differs; repair makes it go', async () => {
     here.differ([flipped, missing])
     await act(page, 'Verify')
-    await page
-      .getByRole('link', { name: /Verification/ })
-      .getByText('2')
-      .waitFor()
-    await page.getByRole('link', { name: /Verification/ }).click()
+    await page.getByRole('link', { name: 'verification 2 open mismatches' }).click()
     await page.getByRole('button', { name: /different.*id=k7.*email, role/ }).click()
     const rows = page.locator('.difference tbody tr')
     assert.deepEqual(await rows.nth(0).locator('mark').allInnerTexts(), ['le', 'el'])

@@ -40,7 +40,7 @@ suite('the ladder in the browser', { skip }, () => {
     })
     await page.getByText('waiting for gates of live').waitFor()
     const gates = page.locator('.card', { hasText: 'Gates of live' })
-    await gates.getByText(/nobody|not.*approved/i).waitFor()
+    await gates.getByText('waits for a person').waitFor()
     await gates.getByRole('button', { name: 'Approve' }).click()
     await stands(page, 'live')
     await page.locator('.cutovers', { hasText: 'to the target' }).waitFor()

@@ -57,7 +57,7 @@ export function MigrationPage({ id, tab }: { id: string; tab: Tab }) {
             title={`Key: ${index + 1}`}
             {...linkTo({ page: 'migration', id, tab: name })}
           >
-            {name}
+            {name}{' '}
             {name === 'verification' && migration.openMismatches > 0 && (
               <b className="count">
                 {migration.openMismatches}

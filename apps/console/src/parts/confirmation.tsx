@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef, useState } from 'react'
+import { useId, useLayoutEffect, useRef, useState } from 'react'
 import { command } from '../api/client.ts'
 import type { MigrationDetail, Stage } from '../api/contract.ts'
 import { useSay } from '../state/toasts.tsx'
@@ -26,12 +26,12 @@ export function Confirmation({
   const [to, setTo] = useState<Stage | null>(choices[0] ?? null)
   const words = actionWords[action]
   const grave = action === 'abort' || to === 'complete'
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = dialog.current!
     element.showModal()
     // The answer is what comes next; what cannot be undone has its field first.
     element.querySelector<HTMLElement>('input, [type=submit]')?.focus()
-    // Closed, not only taken away, so that the focus goes back to where it was.
+    // Closed before it is taken away, so that the focus goes back to where it was.
     return () => element.close()
   }, [])
   const send = async () => {
