@@ -37,7 +37,7 @@ describe('around a cutover', () => {
       await ladder.goTo('live')
       await eventually('the flip in the journal', async () => slotsAtFlip)
       unsubscribe()
-      assert.deepEqual(await slotsAtFlip, [{ active: 't' }])
+      assert.deepEqual(await slotsAtFlip, [{ active: 'true' }])
       await run(targets[0]!, `INSERT INTO accounts (owner) VALUES ('after the cutover')`)
       await eventually(
         'the way back',
@@ -54,7 +54,8 @@ describe('around a cutover', () => {
         await ladder.goTo('shadow')
         const open = new pg.Client({ connectionString: sources[0]! })
         await open.connect()
-        await open.query(`BEGIN; UPDATE accounts SET balance = -1 WHERE id = 1`)
+        // It has only read so far; it might write at any time.
+        await open.query(`BEGIN; SELECT count(*) FROM accounts`)
         const arriving = ladder.goTo('live')
         const { service } = ladder.crossfade
         await eventually('the wait for the transaction', async () => {
@@ -64,7 +65,7 @@ describe('around a cutover', () => {
         // Nothing is fenced while it waits.
         await run(sources[0]!, `UPDATE accounts SET balance = -2 WHERE id = 2`)
         assert.equal((await service.get(ladder.id)).cutovers.length, 0)
-        await open.query('COMMIT')
+        await open.query(`UPDATE accounts SET balance = -1 WHERE id = 1; COMMIT`)
         await open.end()
         await arriving
         assert.deepEqual(await run(targets[0]!, 'SELECT balance FROM accounts WHERE id < 3 ORDER BY id'), [

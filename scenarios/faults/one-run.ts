@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly kinds: readonly FaultKind[]
   readonly writesPerSecond: number
   readonly rows: number
+  /** Where it is to end; without it the seed decides. */
+  readonly end?: RunResult['end']
   readonly say: (text: string) => void
 }
 
@@ -70,7 +72,8 @@ export async function runWithFaults(options: RunOptions): Promise<RunResult> {
   const system = await setSystem({ seed: options.seed, targets: among(targetCounts), rows: options.rows })
   const run = new Run(options, system, random, among(workerCounts))
   try {
-    return await run.live(random() < abortShare ? 'aborted' : 'complete')
+    const drawn = random() < abortShare ? 'aborted' : 'complete'
+    return await run.live(options.end ?? drawn)
   } finally {
     await run.close()
   }

@@ -45,6 +45,8 @@ export interface MoveOptions {
   readonly targets?: number
   /** Given the URLs of both sides; default: a plan of one database to one other. */
   readonly plan?: (sources: readonly string[], targets: readonly string[]) => Partial<Plan>
+  /** Done before the migration is created. */
+  readonly prepare?: (sources: readonly string[], targets: readonly string[]) => Promise<void>
 }
 
 /** Makes the databases, creates the migration, runs `work`, and takes everything away again. */
@@ -58,6 +60,7 @@ export async function withMove(place: Place, options: MoveOptions, work: (move: 
   try {
     for (const [index, sql] of options.sources.entries()) await run(sources[index]!.url, sql)
     const urls = { sources: sources.map(({ url }) => url), targets: targets.map(({ url }) => url) }
+    await options.prepare?.(urls.sources, urls.targets)
     const more = options.plan?.(urls.sources, urls.targets) ?? {}
     ladder = await Ladder.set(control.url, quickPlan(urls.sources[0]!, urls.targets[0]!, more))
     await work({ place, ...urls, ladder })
