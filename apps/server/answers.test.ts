@@ -266,3 +266,24 @@ suite('idempotency', () => {
     await own.close()
   })
 })
+
+test('DM-03: a repair that is asked for while a plain verification waits is not taken for it', async () => {
+  const own = await testServer()
+  const one = await sampleMigration(own)
+  const verify = async (repair: boolean) =>
+    own.app.inject({
+      method: 'POST',
+      url: `/api/v1/migrations/${one}/verify`,
+      headers: own.headers.operator,
+      payload: { repair },
+    })
+  await verify(false)
+  await verify(true)
+  await verify(false)
+  const requests = (await own.service.history(one)).filter((entry) => entry.kind === 'verification-requested')
+  assert.deepEqual(
+    requests.map((entry) => (entry.body as { run: { repair: boolean } }).run.repair),
+    [true, false],
+  )
+  await own.close()
+})

@@ -128,7 +128,8 @@ export function createMigrationService(options: ServiceOptions): MigrationServic
       const { place, verification } = await stateOf(id).refresh()
       if (place.stage === 'off' || place.stage === 'complete')
         throw fail('CF6002', { command: 'verify', reason: `there is nothing to compare at ${place.stage}` })
-      if (verification.requested) return verification.requested.id
+      // One that waits answers for this one too, unless it would leave unrepaired what this one is to repair.
+      if (verification.requested && (verification.requested.repair || !repair)) return verification.requested.id
       const run = { id: `ver_${clock.now()}`, repair, startedAt: new Date(clock.now()).toISOString() }
       await append(id, entry('verification-requested', { run }, asker.actor), asker)
       return stateOf(id).seen.verification.requested?.id ?? run.id
