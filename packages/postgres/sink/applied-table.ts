@@ -11,7 +11,10 @@ export interface AppliedTable {
   readonly alwaysIdentity: ReadonlySet<string>
   readonly generated: ReadonlySet<string>
   readonly columns: ReadonlySet<string>
-  /** Foreign keys (either end) or triggers that fire for this session: rows must come in the order in which they came at the source. */
+  /**
+   * Foreign keys (either end) or triggers that fire for this session: rows must come in the order in which they came at the source.
+   * Triggers that were told to leave the migration's sessions alone do not count.
+   */
   readonly ordered: boolean
 }
 
@@ -73,7 +76,8 @@ SELECT wanted.ordinal, c.relkind AS kind,
   (SELECT coalesce(json_agg(json_build_object('name', a.attname, 'identity', a.attidentity, 'generated', a.attgenerated)), '[]')
      FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)::text AS columns,
   EXISTS (SELECT 1 FROM pg_catalog.pg_trigger g
-           WHERE g.tgrelid = c.oid AND g.tgenabled = ANY ($3::"char"[]) AND g.tgname NOT LIKE $4)::text AS fires
+           WHERE g.tgrelid = c.oid AND g.tgenabled = ANY ($3::"char"[]) AND g.tgname NOT LIKE $4
+             AND (g.tgqual IS NULL OR pg_catalog.pg_get_triggerdef(g.oid) NOT LIKE '%crossfade.writer%'))::text AS fires
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted(schema, name, ordinal)
 JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.schema
 JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name AND c.relkind IN ('r', 'p')`

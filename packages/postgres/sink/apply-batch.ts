@@ -216,7 +216,7 @@ export class Applier {
       }
       // What comes next may refer to rows that are on another shard yet.
       const mayMove =
-        [...run.keyed.keys()].some((layout) => router.mayMove(layout)) && run.messages[0]!.message.tag === 'update'
+        [...run.keyed.keys()].some((layout) => router.mayMove(layout)) && run.messages[0]!.tag === 'update'
       if (mayMove || routed.crossing.length > 0 || routed.moved.length > 0) {
         missing.push(...(await this.#flush(attempt)))
         await this.#settle(attempt, inTheEnd(run, missing), routed)
@@ -231,7 +231,7 @@ export class Applier {
     for (const layout of [...net.keyed.keys(), ...net.counted.keys()]) {
       for (const session of attempt.active) await session.prepareStage(session.writer(layout))
     }
-    for (const change of net.messages) {
+    for (const [index, message] of net.messages.entries()) {
       for (let tries = 0; ; tries += 1) {
         for (const session of attempt.active) {
           attempt.begin(session)
@@ -239,7 +239,7 @@ export class Applier {
         }
         await this.#flush(attempt)
         const one = new NetEffect()
-        one.add(change.layout, change.message, change.lsn)
+        one.add(net.layouts[index]!, message)
         const shape = await shapeRows(one, attempt.active, attempt.origin, attempt.xids)
         // A key that is taken already, by the row itself as it is later, can't be changed in place.
         const routed = await attempt.router.route(one, {
@@ -309,7 +309,8 @@ function* runsOf(net: NetEffect): Generator<NetEffect> {
   let run = new NetEffect()
   let kind = ''
   let current: Layout | null = null
-  for (const { layout, message, lsn } of net.messages) {
+  for (const [index, message] of net.messages.entries()) {
+    const layout = net.layouts[index]!
     const own = kindOfRun(layout, message)
     if (run.messages.length > 0 && (layout !== current || own !== kind || own === 'rekey' || isRepeated(run, layout))) {
       yield run
@@ -317,7 +318,7 @@ function* runsOf(net: NetEffect): Generator<NetEffect> {
     }
     current = layout
     kind = own
-    run.add(layout, message, lsn)
+    run.add(layout, message)
   }
   if (run.messages.length > 0) yield run
 }

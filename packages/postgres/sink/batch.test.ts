@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { asLsn } from '@crossfade/model/lsn.ts'
 import fc from 'fast-check'
 import type { RowMessage } from '../changes/message.ts'
 import { testTable } from '../snapshot/snapshot-testing.ts'
@@ -23,11 +22,10 @@ const relation = testRelation(keyed)
 const counted = testTable('c', { name: 'text', big: 'text' }, { identity: { kind: 'full' } })
 const countedLayout = testLayout(counted)
 const countedRelation = testRelation(counted)
-const lsn = asLsn(1n)
 
 function net(...messages: RowMessage[]): NetEffect {
   const effect = new NetEffect()
-  for (const message of messages) effect.add(keyedLayout, message, lsn)
+  for (const message of messages) effect.add(keyedLayout, message)
   return effect
 }
 
@@ -75,8 +73,8 @@ test('two columns that print the same together are two keys', () => {
   const table = testTable('pair', { a: 'text', b: 'text' }, { identity: { kind: 'key', columns: ['a', 'b'] } })
   const layout = testLayout(table)
   const effect = new NetEffect()
-  effect.add(layout, inserted(testRelation(table), tuple('a', 'bc')), lsn)
-  effect.add(layout, inserted(testRelation(table), tuple('ab', 'c')), lsn)
+  effect.add(layout, inserted(testRelation(table), tuple('a', 'bc')))
+  effect.add(layout, inserted(testRelation(table), tuple('ab', 'c')))
   assert.equal(effect.keyed.get(layout)!.rows.size, 2)
 })
 
@@ -145,7 +143,7 @@ test('D08: whatever happens to rows, the net effect on the table as it was gives
       const effect = new NetEffect()
       for (const operation of script) {
         const message = carryOut(after, operation, full)
-        if (message) effect.add(keyedLayout, message, lsn)
+        if (message) effect.add(keyedLayout, message)
       }
       const applied: Table = new Map(before)
       for (const [key, row] of effect.keyed.get(keyedLayout)?.rows ?? []) {
@@ -187,7 +185,7 @@ test('rows without identity are counted: the net effect is the difference of the
     fc.property(fc.array(rows, { maxLength: 6 }), script, (before, operations) => {
       const table = before.map((row) => ({ ...row }))
       const effect = new NetEffect()
-      const add = (message: RowMessage) => effect.add(countedLayout, message, lsn)
+      const add = (message: RowMessage) => effect.add(countedLayout, message)
       for (const operation of operations) {
         if (operation.op === 'insert') {
           table.push({ ...operation.row })

@@ -1,5 +1,4 @@
 import { fail } from '@crossfade/model/failure.ts'
-import type { Lsn } from '@crossfade/model/lsn.ts'
 import { tableKey } from '@crossfade/model/table-name.ts'
 import type { RowMessage, Tuple } from '../changes/message.ts'
 import type { Layout } from './layout.ts'
@@ -13,12 +12,14 @@ import { cellsKey, fillUnchanged, hasUnchanged, rowKey } from './tuple.ts'
 export class NetEffect {
   readonly keyed = new Map<Layout, KeyedRows>()
   readonly counted = new Map<Layout, CountedRows>()
-  /** The messages as they came, with the position of their transaction's commit. */
-  readonly messages: { readonly layout: Layout; readonly message: RowMessage; readonly lsn: Lsn }[] = []
+  /** The messages as they came, and the layout of each. */
+  readonly messages: RowMessage[] = []
+  readonly layouts: Layout[] = []
 
   /** Takes an insert, update or delete. Throws CF3202 when a row has no key, which the stream never sends for tables with identity. */
-  add(layout: Layout, message: RowMessage, lsn: Lsn): void {
-    this.messages.push({ layout, message, lsn })
+  add(layout: Layout, message: RowMessage): void {
+    this.messages.push(message)
+    this.layouts.push(layout)
     if (layout.keyCells.length > 0) this.#keyedRows(layout).add(message)
     else this.#countedRows(layout).add(message)
   }

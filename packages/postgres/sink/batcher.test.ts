@@ -188,7 +188,7 @@ test('D15: wherever targets stand, each takes every row after its position once 
           const { net, truncation, end } = item.batch
           const ids = truncation
             ? ['truncate']
-            : net.messages.map(({ message }) =>
+            : net.messages.map((message) =>
                 message.tag === 'insert' ? message.after.bytes.toString().slice(0, -1) : '',
               )
           taken.push({ end, ids })

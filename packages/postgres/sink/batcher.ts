@@ -48,8 +48,10 @@ export class Batcher {
   readonly #closed: StreamItem[] = []
   #cuts: Position[]
   #open: OpenBatch | null = null
-  /** The message that is being looked at: how many of its transaction came before it. */
-  #cursor: Position | null = null
+  /** While messages are looked at: how many of their transaction came before this one. */
+  #nth = 0
+  #lastRelation: Relation | null = null
+  #lastLayout: Layout | null = null
   /** Nothing up to here is left to apply once everything before was. */
   #position: Position | null = null
 
@@ -123,13 +125,14 @@ export class Batcher {
   }
 
   #rows(piece: TransactionPiece, from: number, to: number): void {
+    if (this.#open !== null) this.#openBatch(piece)
     for (let index = from; index < to; index += 1) {
       const message = piece.rows[index]!
-      this.#cursor = { lsn: piece.commitLsn, offset: piece.offset + index }
+      this.#nth = piece.offset + index
       if (message.tag === 'truncate') this.#truncate(piece, message, index)
       else this.#row(piece, message)
     }
-    this.#cursor = null
+    this.#nth = 0
     const complete = piece.end && to === piece.rows.length
     const batch = this.#openBatch(piece)
     batch.end = complete ? { lsn: piece.commitLsn, offset: 0 } : { lsn: piece.commitLsn, offset: piece.offset + to }
@@ -146,8 +149,8 @@ export class Batcher {
     const layout = this.#layout(message.relation)
     if (layout === null) return
     if (layout.keyCells.length === 0 && piece.commitLsn <= this.#options.copiedUntil(layout.table)) return
-    const batch = this.#openBatch(piece)
-    batch.net.add(layout, message, piece.commitLsn)
+    const batch = this.#open ?? this.#openBatch(piece)
+    batch.net.add(layout, message)
     batch.rows += 1
   }
 
@@ -163,7 +166,7 @@ export class Batcher {
     this.#close()
     const batch = this.#openBatch(piece)
     batch.truncation = { tables, shard: this.#options.truncatedShard }
-    this.#cursor = { lsn: piece.commitLsn, offset: piece.offset + index + 1 }
+    this.#nth = piece.offset + index + 1
     // The last message of its transaction: then the position is whole.
     if (piece.end && index === piece.rows.length - 1) return
     this.#close()
@@ -192,7 +195,7 @@ export class Batcher {
     this.#open = null
     if (open === null) return
     // In the middle of a piece: it holds all messages before this one.
-    if (this.#cursor !== null && this.#cursor.offset > 0) open.end = this.#cursor
+    if (this.#nth > 0) open.end = { lsn: open.lsn, offset: this.#nth }
     if (open.rows === 0 && open.truncation === null && open.end.offset === 0) {
       this.#position = open.end
       return
@@ -205,6 +208,14 @@ export class Batcher {
   }
 
   #layout(relation: Relation): Layout | null {
+    if (relation === this.#lastRelation) return this.#lastLayout
+    const layout = this.#layoutFor(relation)
+    this.#lastRelation = relation
+    this.#lastLayout = layout
+    return layout
+  }
+
+  #layoutFor(relation: Relation): Layout | null {
     const known = this.#layoutOf.get(relation)
     if (known !== undefined) return known
     const table = this.#options.tableOf(relation)

@@ -4,7 +4,7 @@ import { quoteIdentifier, quoteTable } from '../connection/quote.ts'
 import { readUniqueIndexes, type UniqueIndex } from './applied-table.ts'
 import type { Layout } from './layout.ts'
 import type { OriginReader } from './origin-reader.ts'
-import type { TableWriter, WrittenRow } from './table-writer.ts'
+import { stagedPut, type TableWriter, type WrittenRow } from './table-writer.ts'
 import type { TargetSession } from './target-session.ts'
 
 /** A row that was deleted because it held a unique value which another row has at this point of the stream. */
@@ -30,7 +30,7 @@ export async function makeRoom(
   const evicted: Evicted[] = []
   if (layout.keyCells.length === 0) return evicted
   session.pipeline.execute(writer.clearStageSql)
-  writer.stageSingle(session.pipeline, row)
+  writer.stageSingle(session.pipeline, stagedPut, 0, row)
   for (const index of await readUniqueIndexes(session.client, layout.table.to)) {
     for (const key of (await session.select(blockersSql(writer, index), [])) as string[][]) {
       for (const origin of otherOrigins) {

@@ -12,6 +12,9 @@ export const stagedDelete = 0
 export const stagedPut = 1
 export const stagedUpdate = 2
 
+/** How cells are written: COPY takes rows of one format. */
+export type Format = 'binary' | 'text' | 'mixed'
+
 /** A row in the applied side's column order, and where its cells are. */
 export interface WrittenRow {
   readonly tuple: Tuple
@@ -51,6 +54,7 @@ export class TableWriter {
   /** Deletes as many equal rows as a staged row says in `crossfade_row`; rows are equal when they print the same. */
   readonly stagedCountedDeleteSql: string
   readonly clearStageSql: string
+  readonly #allPlaces: readonly number[]
   readonly #rekeySql: string
   readonly #target: string
   readonly #only: string
@@ -64,6 +68,7 @@ export class TableWriter {
       .filter(({ column }) => applied.columns.has(column.to) && !applied.generated.has(column.to))
     this.columns = places.map(({ column }) => column)
     this.places = places.map(({ place }) => place)
+    this.#allPlaces = this.columns.map((_, place) => place)
     const key = layout.table.key
     this.keyPlaces = key.map((column) => this.columns.findIndex((candidate) => candidate.to === column.to))
     const keyNames = new Set(key.map((column) => column.to))
@@ -133,33 +138,18 @@ export class TableWriter {
 
   /** Adds one execution of `insertSql`. */
   insertRow(pipeline: Pipeline, row: WrittenRow): number {
-    return this.#bound(
-      pipeline,
-      this.insertSql,
-      row,
-      this.columns.map((_, place) => place),
-    )
+    return this.#bound(pipeline, this.insertSql, row, this.#allPlaces)
   }
 
   insertMissingRow(pipeline: Pipeline, row: WrittenRow): number {
-    return this.#bound(
-      pipeline,
-      this.insertMissingSql,
-      row,
-      this.columns.map((_, place) => place),
-    )
+    return this.#bound(pipeline, this.insertMissingSql, row, this.#allPlaces)
   }
 
   /** Adds a statement that stages one row whatever the formats of its cells. */
-  stageSingle(pipeline: Pipeline, row: WrittenRow): number {
+  stageSingle(pipeline: Pipeline, kind: number, ordinal: number, row: WrittenRow): number {
     const parameters = this.columns.map((_, index) => `$${index + 1}`)
-    const sql = `INSERT INTO ${this.stage} VALUES (${[String(stagedPut), '0', ...parameters].join(', ')})`
-    return this.#bound(
-      pipeline,
-      sql,
-      row,
-      this.columns.map((_, place) => place),
-    )
+    const sql = `INSERT INTO ${this.stage} VALUES (${[String(kind), String(ordinal), ...parameters].join(', ')})`
+    return this.#bound(pipeline, sql, row, this.#allPlaces)
   }
 
   updateRow(pipeline: Pipeline, statement: UpdateStatement, row: WrittenRow): number {
@@ -188,8 +178,8 @@ export class TableWriter {
     return pipeline.executeBound()
   }
 
-  /** Whether all of the row's cells are in one format; COPY knows no mixture. Null for a row without any value. */
-  format(row: WrittenRow): 'binary' | 'text' | 'mixed' | null {
+  /** Whether all of the row's cells are in one format. A row without any value counts as text. */
+  format(row: WrittenRow): Format {
     let format: 'binary' | 'text' | null = null
     const { tuple, cells } = row
     for (const place of this.places) {
@@ -199,7 +189,7 @@ export class TableWriter {
       if (format === null) format = own
       else if (format !== own) return 'mixed'
     }
-    return format
+    return format ?? 'text'
   }
 
   /** Writes the row as COPY into the table takes it. */

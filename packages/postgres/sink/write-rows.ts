@@ -5,10 +5,12 @@ import type { CountedWrite, KeyedWork, Write } from './route-rows.ts'
 import {
   binaryCopyHeader,
   binaryCopyTrailer,
+  type Format,
   stagedDelete,
   stagedPut,
   type TableWriter,
   type UpdateStatement,
+  type WrittenRow,
 } from './table-writer.ts'
 import type { WireWriter } from './wire-writer.ts'
 
@@ -52,111 +54,70 @@ export function addKeyedRows(sink: RowSink, writer: TableWriter, work: KeyedWork
 
 /** Adds the statements for a table without identity: so many equal rows fewer, so many more. */
 export function addCountedRows(sink: RowSink, writer: TableWriter, writes: readonly CountedWrite[]): void {
-  const fewer = writes.filter((write) => write.count < 0)
-  if (fewer.length > 0) {
+  const { pipeline } = sink
+  const fewer = byFormat(
+    writes.filter((write) => write.count < 0),
+    (write) => writer.format(write),
+  )
+  if (fewer.binary.length + fewer.text.length + fewer.mixed.length > 0) {
     sink.claimStage(writer)
-    for (const binary of [true, false]) {
-      const rows = fewer.filter((write) => fits(writer, write, binary))
-      if (rows.length === 0) continue
-      const out = startCopy(sink.pipeline, writer.stageCopySql, binary)
-      for (const write of rows) {
-        writer.stageRow(out, stagedDelete, -write.count, write, binary)
-        sink.pipeline.copyRowWritten()
-      }
-      endCopy(sink.pipeline, out, binary)
-    }
+    for (const write of fewer.mixed) writer.stageSingle(pipeline, stagedDelete, -write.count, write)
+    copy(pipeline, writer.stageCopySql, fewer, (out, write, binary) => {
+      writer.stageRow(out, stagedDelete, -write.count, write, binary)
+    })
     // Whole rows can only be matched by hashing them; the session otherwise looks rows up by index.
-    sink.pipeline.execute('SET LOCAL enable_hashjoin = on')
-    sink.pipeline.execute(writer.stagedCountedDeleteSql)
-    sink.pipeline.execute('SET LOCAL enable_hashjoin = off')
+    pipeline.execute('SET LOCAL enable_hashjoin = on')
+    pipeline.execute(writer.stagedCountedDeleteSql)
+    pipeline.execute('SET LOCAL enable_hashjoin = off')
   }
   const more: CountedWrite[] = []
   for (const write of writes) for (let index = 0; index < write.count; index += 1) more.push(write)
   if (more.length >= bulkRowsMin) copyRows(sink, writer, more)
-  else for (const write of more) writer.insertRow(sink.pipeline, write)
-}
-
-/** A row without any value fits both formats and goes with the text ones; of mixed formats none does, and such rows are rare. */
-function fits(writer: TableWriter, write: CountedWrite, binary: boolean): boolean {
-  return (writer.format(write) === 'binary') === binary
+  else for (const write of more) writer.insertRow(pipeline, write)
 }
 
 function stageRows(
   sink: RowSink,
   writer: TableWriter,
-  deletes: readonly NetRow[],
-  updates: readonly Write[],
-  puts: readonly Write[],
+  allDeletes: readonly NetRow[],
+  allUpdates: readonly Write[],
+  allPuts: readonly Write[],
 ): void {
   const { pipeline } = sink
-  const singleDeletes: NetRow[] = []
-  const singleUpdates: Write[] = []
-  const singlePuts: Write[] = []
+  const deletes = byFormat(allDeletes, (row) => keyFormat(writer, row.identity))
+  const updates = byFormat(allUpdates, (write) => (writer.update(write) === null ? 'mixed' : writer.format(write)))
+  const puts = byFormat(allPuts, (write) => writer.format(write))
   const grouped = new Map<UpdateStatement, Write[]>()
-  let stagedPuts = 0
-  let stagedDeletes = 0
   sink.claimStage(writer)
-  for (const binary of [true, false]) {
-    let out: WireWriter | null = null
-    const start = () => {
-      out ??= startCopy(pipeline, writer.stageCopySql, binary)
-      return out
+  copy(pipeline, writer.stageCopySql, deletes, (out, row, binary) => {
+    writer.stageKey(out, stagedDelete, 0, row.identity, binary)
+  })
+  copy(pipeline, writer.stageCopySql, updates, (out, write, binary) => {
+    const statement = writer.update(write)!
+    let group = grouped.get(statement)
+    if (!group) {
+      group = []
+      grouped.set(statement, group)
     }
-    for (const row of deletes) {
-      const format = keyFormat(writer, row.identity)
-      if (format === 'mixed') {
-        if (binary) singleDeletes.push(row)
-        continue
-      }
-      if ((format === 'binary') !== binary) continue
-      writer.stageKey(start(), stagedDelete, 0, row.identity, binary)
-      pipeline.copyRowWritten()
-      stagedDeletes += 1
-    }
-    for (const write of updates) {
-      const format = writer.format(write)
-      if (format === 'mixed') {
-        if (binary) singleUpdates.push(write)
-        continue
-      }
-      if ((format === 'binary') !== binary) continue
-      const statement = writer.update(write)
-      if (statement === null) {
-        singleUpdates.push(write)
-        continue
-      }
-      let group = grouped.get(statement)
-      if (!group) grouped.set(statement, (group = []))
-      writer.stageRow(start(), statement.kind, group.length, write, binary)
-      group.push(write)
-      pipeline.copyRowWritten()
-    }
-    for (const write of puts) {
-      const format = writer.format(write)
-      if (format === 'mixed') {
-        if (binary) singlePuts.push(write)
-        continue
-      }
-      if ((format === 'binary') !== binary) continue
-      writer.stageRow(start(), stagedPut, 0, write, binary)
-      pipeline.copyRowWritten()
-      stagedPuts += 1
-    }
-    if (out !== null) endCopy(pipeline, out, binary)
-  }
-  if (stagedDeletes > 0) pipeline.execute(writer.stagedDeleteSql)
-  addDeletes(sink, writer, singleDeletes)
+    writer.stageRow(out, statement.kind, group.length, write, binary)
+    group.push(write)
+  })
+  copy(pipeline, writer.stageCopySql, puts, (out, write, binary) => {
+    writer.stageRow(out, stagedPut, 0, write, binary)
+  })
+  if (deletes.binary.length + deletes.text.length > 0) pipeline.execute(writer.stagedDeleteSql)
+  addDeletes(sink, writer, deletes.mixed)
   for (const [statement, writes] of grouped) {
     sink.expect(pipeline.execute(statement.stagedSql), (result) => {
       if (result.count < writes.length) sink.missingStaged(writer, statement, writes)
     })
   }
-  addUpdates(sink, writer, singleUpdates)
-  if (stagedPuts > 0) {
+  addUpdates(sink, writer, updates.mixed)
+  if (puts.binary.length + puts.text.length > 0) {
     pipeline.execute(writer.stagedPutUpdateSql ?? writer.stagedPutDeleteSql)
     pipeline.execute(writer.stagedPutInsertSql)
   }
-  addPuts(sink, writer, singlePuts)
+  addPuts(sink, writer, puts.mixed)
 }
 
 function addDeletes(sink: RowSink, writer: TableWriter, rows: readonly NetRow[]): void {
@@ -202,41 +163,47 @@ export function addPut(pipeline: Pipeline, writer: TableWriter, write: Write): v
   writer.insertMissingRow(pipeline, write)
 }
 
-function copyRows(sink: RowSink, writer: TableWriter, writes: readonly CountedWrite[] | readonly Write[]): void {
-  const { pipeline } = sink
-  for (const binary of [true, false]) {
-    let out: WireWriter | null = null
-    for (const write of writes) {
-      const format = writer.format(write)
-      if (format === 'mixed') {
-        if (!binary) continue
-      }
-      if ((format === 'binary') !== binary) continue
-      out ??= startCopy(pipeline, writer.copySql, binary)
-      writer.copyRow(out, write, binary)
-      pipeline.copyRowWritten()
-    }
-    if (out !== null) endCopy(pipeline, out, binary)
-  }
-  for (const write of writes) if (writer.format(write) === 'mixed') writer.insertRow(pipeline, write)
+function copyRows(sink: RowSink, writer: TableWriter, writes: readonly WrittenRow[]): void {
+  const rows = byFormat(writes, (write) => writer.format(write))
+  copy(sink.pipeline, writer.copySql, rows, (out, write, binary) => writer.copyRow(out, write, binary))
+  for (const write of rows.mixed) writer.insertRow(sink.pipeline, write)
 }
 
-function startCopy(
+/** Rows by the format of their cells. COPY knows no mixture; mixed rows are rare and go one by one. */
+interface ByFormat<Row> {
+  readonly binary: readonly Row[]
+  readonly text: readonly Row[]
+  readonly mixed: readonly Row[]
+}
+
+function byFormat<Row>(rows: readonly Row[], formatOf: (row: Row) => Format): ByFormat<Row> {
+  const sorted: { binary: Row[]; text: Row[]; mixed: Row[] } = { binary: [], text: [], mixed: [] }
+  for (const row of rows) sorted[formatOf(row)].push(row)
+  return sorted
+}
+
+/** Adds one COPY for each format that there are rows of. */
+function copy<Row>(
   pipeline: Pipeline,
   sql: { readonly binary: string; readonly text: string },
-  binary: boolean,
-): WireWriter {
-  const out = pipeline.startCopy(binary ? sql.binary : sql.text)
-  if (binary) out.bytes(binaryCopyHeader)
-  return out
+  rows: ByFormat<Row>,
+  write: (out: WireWriter, row: Row, binary: boolean) => void,
+): void {
+  for (const format of ['binary', 'text'] as const) {
+    if (rows[format].length === 0) continue
+    const binary = format === 'binary'
+    const out = pipeline.startCopy(sql[format])
+    if (binary) out.bytes(binaryCopyHeader)
+    for (const row of rows[format]) {
+      write(out, row, binary)
+      pipeline.copyRowWritten()
+    }
+    if (binary) out.bytes(binaryCopyTrailer)
+    pipeline.endCopy()
+  }
 }
 
-function endCopy(pipeline: Pipeline, out: WireWriter, binary: boolean): void {
-  if (binary) out.bytes(binaryCopyTrailer)
-  pipeline.endCopy()
-}
-
-function keyFormat(writer: TableWriter, identity: Tuple): 'binary' | 'text' | 'mixed' {
+function keyFormat(writer: TableWriter, identity: Tuple): Format {
   let format: 'binary' | 'text' | null = null
   for (const cell of writer.layout.keyCells) {
     const own = identity.binary[cell] ? 'binary' : 'text'
