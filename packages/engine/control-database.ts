@@ -4,6 +4,7 @@ import { Failure, fail, reasonOf } from '@crossfade/model/failure.ts'
 import { Kysely, PostgresDialect } from 'kysely'
 import { runner } from 'node-pg-migrate'
 import pg from 'pg'
+import { type ControlDatabase, sqlState } from './control-queries.ts'
 import type { ControlTables } from './control-tables.ts'
 import { PostgresBell } from './postgres-bell.ts'
 import { postgresBoard } from './postgres-board.ts'
@@ -16,13 +17,6 @@ const CONNECT_TIMEOUT_MS = 5_000
 /** A control database that does not answer for so long counts as out of reach; shorter than a lease, so that nobody waits past the end of theirs. */
 const STATEMENT_TIMEOUT_MS = 3_000
 const CONNECTIONS_MAX = 10
-
-/** Ordinary queries on the control database; every rejection is a coded failure. */
-export interface ControlDatabase {
-  readonly db: Kysely<ControlTables>
-  readonly clock: Clock
-  run<T>(work: (db: Kysely<ControlTables>) => Promise<T>): Promise<T>
-}
 
 /** Connects to the control database and brings its schema up to date (safe when several processes start at once). Rejects with CF6003 when it can't be reached. */
 export async function openControlStore(url: string, clock: Clock = systemClock): Promise<ControlStore> {
@@ -40,7 +34,7 @@ export async function openControlStore(url: string, clock: Clock = systemClock):
   // One that breaks in the middle of a query rejects that query; without a listener it would end the process as well.
   pool.on('connect', (client) => client.on('error', () => undefined))
   const db = new Kysely<ControlTables>({ dialect: new PostgresDialect({ pool }) })
-  const control: ControlDatabase = { db, clock, run: (work) => work(db).catch(rethrow) }
+  const control: ControlDatabase = { clock, run: (work) => work(db).catch(rethrow) }
   const bell = await PostgresBell.listen(url, clock)
   return {
     migrations: postgresMigrations(control),
@@ -91,9 +85,6 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} }
 function ignoreRace(error: { code?: string }): void {
   if (error.code !== '23505' && error.code !== '42P06') throw error
 }
-
-/** Our own SQLSTATEs, raised by the functions of `migrations/`. */
-export const sqlState = { name: 'CF604', version: 'CF605', lease: 'CF606' } as const
 
 function rethrow(error: unknown): never {
   if (error instanceof Failure || Object.values(sqlState).includes((error as { code: never }).code)) throw error

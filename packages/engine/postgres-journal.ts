@@ -4,7 +4,7 @@ import type { ResolvedPlan } from '@crossfade/pipeline/resolved-plan.ts'
 import type { Routing } from '@crossfade/routing/routing.ts'
 import { type Selectable, sql } from 'kysely'
 import type { JournalEntry } from './contract.ts'
-import { type ControlDatabase, sqlState } from './control-database.ts'
+import { type ControlDatabase, sqlState } from './control-queries.ts'
 import type { ControlTables, JournalRow } from './control-tables.ts'
 import type { Journal, MigrationRecord, MigrationStore, NewEntry } from './store.ts'
 

@@ -1,6 +1,6 @@
 import type { Mismatch, VerificationReport } from '@crossfade/model/mismatch.ts'
 import { sql } from 'kysely'
-import type { ControlDatabase } from './control-database.ts'
+import type { ControlDatabase } from './control-queries.ts'
 import { json } from './postgres-journal.ts'
 import type { ReportStore, SampleStore, WorkerStore } from './store.ts'
 
