@@ -8,7 +8,7 @@ import { buildProgram } from './program.ts'
 import { runCommand, startCommand } from './testing/command.ts'
 import { databaseWith } from './testing/databases.ts'
 
-const ends: (() => Promise<unknown> | unknown)[] = []
+const ends: (() => unknown)[] = []
 after(async () => {
   for (const end of ends.reverse()) await end()
 })

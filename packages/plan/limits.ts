@@ -9,6 +9,7 @@ import type {
   ResolvedGate,
   ThrottleLimits,
   ThrottleProbe,
+  ThrottleWindow,
   VerificationLimits,
 } from '@crossfade/pipeline/resolved-plan.ts'
 import { bytes, milliseconds } from './quantity.ts'
@@ -108,11 +109,7 @@ export function throttleLimits(
     walBytesPause: bytes(given.walBytesPause ?? defaults.walBytesPause),
     walBytesMax: bytes(given.walBytesMax ?? defaults.walBytesMax),
     diskFreeBytesMin: given.diskFreeBytesMin === undefined ? null : bytes(given.diskFreeBytesMin),
-    windows: (document.windows ?? []).map((window) => ({
-      cron: window.cron,
-      timezone: window.timezone ?? 'UTC',
-      durationMs: milliseconds(window.durationMs),
-    })),
+    windows: (document.windows ?? []).map((window, index) => resolveWindow(window, index, report)),
   }
 }
 
@@ -188,6 +185,26 @@ function cutoverGroups(
   if (left.length > 0)
     report(fail('CF1002', { place: 'cutover.groups', reason: `${left.join(', ')} would never move` }))
   return resolved
+}
+
+function resolveWindow(
+  window: NonNullable<PlanDocument['windows']>[number],
+  index: number,
+  report: (failure: Failure) => void,
+): ThrottleWindow {
+  const { cron, timezone = 'UTC', durationMs } = window
+  const refuse = (entry: string, reason: string) =>
+    report(fail('CF1002', { place: `windows[${index}].${entry}`, reason }))
+  const fields = cron.trim().split(/\s+/)
+  if ((fields.length !== 5 && fields.length !== 6) || !fields.every((field) => /^[\w*/,?#-]+$/.test(field))) {
+    refuse('cron', 'must be five fields: minute hour day month weekday')
+  }
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: timezone })
+  } catch {
+    refuse('timezone', `there is no time zone ${timezone}`)
+  }
+  return { cron, timezone, durationMs: milliseconds(durationMs) }
 }
 
 function resolveProbe(

@@ -5,7 +5,7 @@ import { asShardId } from '@crossfade/model/ids.ts'
 import { hashBucket } from '@crossfade/routing/hash-text.ts'
 import { canonicalJson } from './canonical.ts'
 import { guessTopology } from './draft-topology.ts'
-import { cutoverLimits, resolveGates } from './limits.ts'
+import { cutoverLimits, resolveGates, throttleLimits } from './limits.ts'
 import { bytes, formatBytes, formatCount, formatDuration, milliseconds } from './quantity.ts'
 import { shapeOf, topologyOf } from './sides.ts'
 import { findTable, parseTableName, tablePattern, writeTableName } from './table-pattern.ts'
@@ -187,6 +187,22 @@ test('gates have defaults, and what the plan says for a stage replaces them', ()
     problems.map((message) => /at (\S+):/.exec(message)?.[1]),
     ['gates.live[0].sql', 'gates.live[1].url'],
   )
+})
+
+test('DM-15: windows are read; a cron expression or time zone that is none is named', () => {
+  const problems: string[] = []
+  const windows = (list: NonNullable<Parameters<typeof throttleLimits>[0]['windows']>) =>
+    throttleLimits({ windows: list }, [], ({ message }) => problems.push(message)).windows
+  assert.deepEqual(windows([{ cron: '0 22 * * 1-5', timezone: 'Europe/Berlin', durationMs: '8 h' }]), [
+    { cron: '0 22 * * 1-5', timezone: 'Europe/Berlin', durationMs: 28_800_000 },
+  ])
+  assert.deepEqual(problems, [])
+  windows([
+    { cron: '0 22 * * 1-5', timezone: 'Mars/Olympus', durationMs: 1 },
+    { cron: 'every night', durationMs: 1 },
+  ])
+  assert.match(problems[0]!, /windows\[0\]\.timezone.*Mars\/Olympus/)
+  assert.match(problems[1]!, /windows\[1\]\.cron.*five fields/)
 })
 
 test('canonical JSON does not depend on the order in which a value was built', () => {

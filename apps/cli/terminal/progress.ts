@@ -1,3 +1,5 @@
+import { stripVTControlCharacters } from 'node:util'
+
 /** Without a terminal, a line is written when something changed, but not more often than this. */
 const lineMs = 2000
 
@@ -31,7 +33,7 @@ class Panel implements ProgressDisplay {
     // What does not fit would scroll away and could not be drawn over.
     const lines = panel.split('\n').slice(0, Math.max(4, (this.#stream.rows ?? 24) - 1))
     const up = this.#height > 0 ? `\x1b[${this.#height}A` : ''
-    this.#stream.write(`${up}${lines.map((line) => `\x1b[2K${line}\n`).join('')}\x1b[0J`)
+    this.#stream.write(`${up}${lines.map((line) => `\x1b[2K${fitted(line, this.width)}\n`).join('')}\x1b[0J`)
     this.#height = lines.length
   }
 
@@ -66,4 +68,10 @@ class Lines implements ProgressDisplay {
     this.#last = this.#pending
     this.#stream.write(`${this.#pending}\n`)
   }
+}
+
+/** A line that wrapped would be two lines, and the panel could not be drawn over. What is too long loses its colours with its end. */
+function fitted(line: string, width: number): string {
+  const plain = stripVTControlCharacters(line)
+  return plain.length <= width ? line : `${plain.slice(0, width - 1)}…`
 }
