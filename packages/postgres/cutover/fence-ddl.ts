@@ -50,14 +50,30 @@ export const fenceTableSql = `CREATE TABLE IF NOT EXISTS crossfade.fence_unit (
   PRIMARY KEY (migration, unit)
 )`
 
-/** The functions of all tables in one database, for the units that are fenced now (none: everything passes). One string of statements. */
-export function fenceFunctionsSql(
-  migration: MigrationId,
-  tables: readonly FencedTable[],
-  rule: UnitRule,
-  fenced: readonly FencedUnit[],
-): string {
-  return tables.map((table, ordinal) => tableFunctionsSql(migration, table, ordinal, rule, fenced)).join('\n')
+/** The triggers' functions of all tables in one database. They ask the state (`fenceStateSql`) what is fenced, and never change with it. */
+export function fenceFunctionsSql(migration: MigrationId, tables: readonly FencedTable[], rule: UnitRule): string {
+  return tables.map((table, ordinal) => tableFunctionsSql(migration, table, ordinal, rule)).join('\n')
+}
+
+/**
+ * The function that says what is fenced in this database now, as a constant: what a fence changes, and all it changes. A function and not a row of a table, because every
+ * transaction sees the catalog as it is, also one whose snapshot is older than the fence. Null: everything passes.
+ */
+export function fenceStateSql(migration: MigrationId, rule: UnitRule, fenced: readonly FencedUnit[]): string {
+  const units = Object.fromEntries(fenced.map(({ unit, epoch, owner }) => [unit, { epoch, owner }]))
+  const known = rule.kind === 'everything' ? [rule.unit] : rule.units
+  const all = known.length > 0 && known.every((unit) => Object.hasOwn(units, unit))
+  const first = fenced[0]?.unit ?? null
+  const state = first === null ? 'NULL' : `${quoteLiteral(JSON.stringify({ all, first, units }))}::jsonb`
+  return `CREATE OR REPLACE FUNCTION ${fenceStateName(migration)}() RETURNS jsonb LANGUAGE plpgsql VOLATILE AS $crossfade$
+BEGIN
+  RETURN ${state};
+END $crossfade$;`
+}
+
+/** The name of that function, already quoted. */
+export function fenceStateName(migration: MigrationId): string {
+  return `crossfade."fence_state_${suffixOf(migration)}"`
 }
 
 /** The names of a table's two functions, already quoted. Stable for one plan: the ordinal is the table's place in it. */
@@ -65,7 +81,7 @@ export function fenceFunctionNames(
   migration: MigrationId,
   ordinal: number,
 ): { readonly row: string; readonly statement: string } {
-  const suffix = `${migration.replace(/^mig_/, '').replace(/[^a-z0-9_]/g, '_')}_${ordinal}`
+  const suffix = `${suffixOf(migration)}_${ordinal}`
   return { row: `crossfade."fence_row_${suffix}"`, statement: `crossfade."fence_statement_${suffix}"` }
 }
 
@@ -127,59 +143,57 @@ export function lockSql(tables: readonly FencedTable[]): string {
   return `LOCK TABLE ${tables.map(({ table }) => quoteTable(table)).join(', ')} IN SHARE ROW EXCLUSIVE MODE`
 }
 
-function tableFunctionsSql(
-  migration: MigrationId,
-  table: FencedTable,
-  ordinal: number,
-  rule: UnitRule,
-  fenced: readonly FencedUnit[],
-): string {
+function suffixOf(migration: MigrationId): string {
+  return migration.replace(/^mig_/, '').replace(/[^a-z0-9_]/g, '_')
+}
+
+function tableFunctionsSql(migration: MigrationId, table: FencedTable, ordinal: number, rule: UnitRule): string {
   const names = fenceFunctionNames(migration, ordinal)
   const constant = constantUnit(table.route, rule)
-  const all = fencesEverything(table.route, rule, fenced)
-  const units = JSON.stringify(Object.fromEntries(fenced.map(({ unit, epoch, owner }) => [unit, { epoch, owner }])))
-  const passes = `IF pg_catalog.current_setting('crossfade.writer', true) = ${quoteLiteral(migration)} THEN RETURN coalesce(NEW, OLD); END IF;`
-  const statementPasses = passes.replace('coalesce(NEW, OLD)', 'NULL')
-  const refuse = (unit: string) => refusal(migration, units, unit)
-  const everyone = constant ?? (fenced.length > 0 ? fenced[0]!.unit : null)
-  const refuseAll = everyone === null ? '' : `unit := ${quoteLiteral(everyone)};\n  ${refuse('unit')}`
-
-  const rowBody =
-    !all && constant === null && fenced.length > 0
-      ? byKeyBody(table.route, rule, fenced, refuse('unit'))
-      : all
-        ? refuseAll
-        : ''
-  const statementBody = all
-    ? refuseAll
-    : fenced.length > 0 && constant === null
-      ? `IF TG_OP = 'TRUNCATE' THEN\n  ${refuseAll}\n  END IF;`
-      : ''
-  return `${functionSql(names.row, `${passes}\n  ${rowBody}\n  RETURN coalesce(NEW, OLD);`)}
-${functionSql(names.statement, `${statementPasses}\n  ${statementBody}\n  RETURN NULL;`)}`
+  const refuse = refusal(migration)
+  const row =
+    constant === null
+      ? byKeyBody(table.route, rule, refuse)
+      : `unit := ${quoteLiteral(constant)};
+  IF fenced -> 'units' ? unit THEN
+    ${refuse}
+  END IF;`
+  // A statement that touches no row is refused where no row could be written: its client looks at the wrong database.
+  const statement =
+    constant === null
+      ? `IF (fenced ->> 'all')::boolean OR TG_OP = 'TRUNCATE' THEN
+    unit := fenced ->> 'first';
+    ${refuse}
+  END IF;`
+      : row
+  return `${functionSql(migration, names.row, row, 'coalesce(NEW, OLD)')}
+${functionSql(migration, names.statement, statement, 'NULL')}`
 }
 
 /** SECURITY DEFINER because the row's key may lie in a parent that the writing role may not read. */
-function functionSql(name: string, body: string): string {
+function functionSql(migration: MigrationId, name: string, body: string, passed: string): string {
   return `CREATE OR REPLACE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $crossfade$
-DECLARE unit text;
+DECLARE
+  unit text;
+  fenced jsonb := ${fenceStateName(migration)}();
 BEGIN
+  IF fenced IS NULL OR pg_catalog.current_setting('crossfade.writer', true) = ${quoteLiteral(migration)} THEN RETURN ${passed}; END IF;
   ${body}
+  RETURN ${passed};
 END $crossfade$;`
 }
 
-function byKeyBody(route: TableRoute, rule: UnitRule, fenced: readonly FencedUnit[], refuse: string): string {
+function byKeyBody(route: TableRoute, rule: UnitRule, refuse: string): string {
   if (rule.kind !== 'byKey') return ''
   const unitOf = (row: 'OLD' | 'NEW') =>
     `unit := (SELECT ${routeSql(rule.topology, keyExpressionSql(route, 'crossfade_row'))} FROM (SELECT ${row}.*) AS crossfade_row);`
-  const list = fenced.map(({ unit }) => quoteLiteral(unit)).join(', ')
   // Where the key is in a parent that this very statement deletes or changes, the parent's own fence has decided about the cascade.
   const unknown =
     route.kind === 'parent'
       ? `(unit IS NULL AND NOT (TG_OP <> 'INSERT' AND pg_catalog.pg_trigger_depth() > 1))`
       : 'unit IS NULL'
   const check = (row: 'OLD' | 'NEW') => `${unitOf(row)}
-    IF ${unknown} OR unit IN (${list}) THEN
+    IF ${unknown} OR fenced -> 'units' ? unit THEN
       ${refuse}
     END IF;`
   return `IF TG_OP <> 'INSERT' THEN
@@ -191,11 +205,11 @@ function byKeyBody(route: TableRoute, rule: UnitRule, fenced: readonly FencedUni
 }
 
 /** A row whose unit nobody knows (a NULL key) is refused while anything is fenced; it is then reported for the first fenced unit. */
-function refusal(migration: MigrationId, units: string, unit: string): string {
-  const entry = `${quoteLiteral(units)}::jsonb -> coalesce(${unit}, (SELECT k FROM jsonb_object_keys(${quoteLiteral(units)}::jsonb) AS k LIMIT 1))`
+function refusal(migration: MigrationId): string {
+  const entry = `(fenced -> 'units' -> coalesce(unit, fenced ->> 'first'))`
   return `RAISE EXCEPTION 'crossfade: writes to this key have moved to % (routing epoch %)', ${entry} ->> 'owner', ${entry} ->> 'epoch'
     USING ERRCODE = '${fencedSqlState}', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
-      DETAIL = jsonb_build_object('migration', ${quoteLiteral(migration)}, 'epoch', (${entry} ->> 'epoch')::bigint, 'unit', ${unit})::text,
+      DETAIL = jsonb_build_object('migration', ${quoteLiteral(migration)}, 'epoch', (${entry} ->> 'epoch')::bigint, 'unit', unit)::text,
       HINT = 'Read the new routing and send the write there.';`
 }
 
@@ -204,13 +218,6 @@ function constantUnit(route: TableRoute, rule: UnitRule): ShardId | null {
   if (rule.kind === 'everything') return rule.unit
   if (rule.topology.kind === 'single') return rule.topology.shard
   return route.kind === 'whole' || route.kind === 'reference' ? rule.keyless : null
-}
-
-function fencesEverything(route: TableRoute, rule: UnitRule, fenced: readonly FencedUnit[]): boolean {
-  const constant = constantUnit(route, rule)
-  const isFenced = (unit: ShardId) => fenced.some((each) => each.unit === unit)
-  if (constant !== null) return isFenced(constant)
-  return rule.kind === 'byKey' && rule.units.length > 0 && rule.units.every(isFenced)
 }
 
 /** A table and all that inherits from it, partitions or heirs; `cloned` where the row trigger comes from a partitioned parent. */

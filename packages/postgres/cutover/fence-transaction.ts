@@ -4,7 +4,7 @@ import { type Lsn, parseLsn } from '@crossfade/model/lsn.ts'
 import type pg from 'pg'
 import { codeOf } from '../connection/connection-failure.ts'
 import { quoteLiteral, quoteTable } from '../connection/quote.ts'
-import { armSql, type FencedTable, type FencedUnit, fenceFunctionsSql, unarmedSql } from './fence-ddl.ts'
+import { armSql, type FencedTable, type FencedUnit, fenceStateSql, unarmedSql } from './fence-ddl.ts'
 import type { FenceSite } from './fence-site.ts'
 
 /** The lease under which fences are changed: the key of their epoch check. */
@@ -55,7 +55,7 @@ export async function armInTransaction(
      ON CONFLICT (migration, unit) DO UPDATE SET epoch = excluded.epoch, owner = excluded.owner`,
     [migration, site.units, epoch, owner],
   )
-  await client.query(fenceFunctionsSql(migration, site.tables, site.rule, await fencedUnits(client, migration)))
+  await client.query(fenceStateSql(migration, site.rule, await fencedUnits(client, migration)))
   const open = added.length > 0 || (await unarmed(client, site)).length > 0
   await beforeLocks()
   if (open) {
@@ -97,7 +97,7 @@ export async function openUnits(
       units,
     ])
     const left = await fencedUnits(client, change.migration)
-    await client.query(fenceFunctionsSql(change.migration, site.tables, site.rule, left))
+    await client.query(fenceStateSql(change.migration, site.rule, left))
     await client.query('COMMIT')
     return left.length === 0
   } catch (error) {

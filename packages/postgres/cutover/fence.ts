@@ -15,6 +15,8 @@ import {
   dropTriggersSql,
   fenceFunctionNames,
   fenceFunctionsSql,
+  fenceStateName,
+  fenceStateSql,
   fenceTableSql,
 } from './fence-ddl.ts'
 import { type FenceSite, fenceSites } from './fence-site.ts'
@@ -88,6 +90,16 @@ export class Fences {
     await this.#undo(sites, outcomes, epoch)
     for (const site of sites) this.#disarmLater(site)
     throw trouble.trouble
+  }
+
+  /** Does all of a fence that can be done while everybody writes, so that `fence` itself is quick: enables the triggers, which let everything pass until then. */
+  async preArm(side: Side, units: readonly ShardId[]): Promise<void> {
+    const { plan, migration, connections } = this.#options
+    await Promise.all(
+      fenceSites(plan, side, units).map((site) =>
+        connections.use(site.shard, (client) => preArm(client, migration, site, () => {})),
+      ),
+    )
   }
 
   /** Opens the units on every database of the side. Idempotent. All are tried; rejects with the first failure, and is then to be called again. */
@@ -221,6 +233,7 @@ export async function removeFences(
       }),
     )
   }
+  await client.query(`DROP FUNCTION IF EXISTS ${fenceStateName(migration)}()`)
   const { rows } = await client.query(
     `SELECT 1 FROM pg_catalog.pg_class WHERE oid = to_regclass('crossfade.fence_unit')`,
   )
@@ -232,7 +245,8 @@ async function install(client: pg.Client, migration: MigrationId, site: FenceSit
   await persistently(quietTriesMax, quietRestMs, () =>
     quietly(client, async () => {
       await lockFences(client, migration)
-      await client.query(fenceFunctionsSql(migration, site.tables, site.rule, await fencedUnits(client, migration)))
+      await client.query(fenceStateSql(migration, site.rule, await fencedUnits(client, migration)))
+      await client.query(fenceFunctionsSql(migration, site.tables, site.rule))
     }),
   )
   for (const [ordinal, table] of site.tables.entries()) {

@@ -45,6 +45,8 @@ export function createCutoverPlane(options: CutoverPlaneOptions): PostgresCutove
           ),
         ),
       )
+      // Nothing keeps the cutover from starting, so the fence is next.
+      if (lines.every((each) => each.length === 0)) await fences.preArm(from, units)
       return lines.flat()
     },
     fence: (from, units, epoch, owner) => fences.fence(from, units, epoch, owner),
