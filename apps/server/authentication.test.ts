@@ -7,7 +7,7 @@ import { makeToken } from './make-token.ts'
 import { sampleMigration, type TestServer, testServer } from './testing.ts'
 
 /** What each role is the first to be allowed. */
-const requests: readonly (readonly [Role, InjectOptions])[] = [
+const requests: readonly (readonly [Role, Omit<InjectOptions, 'url'> & { readonly url: string }])[] = [
   ['viewer', { method: 'GET', url: '/api/v1/migrations' }],
   ['viewer', { method: 'GET', url: '/api/v1/migrations/ID' }],
   ['viewer', { method: 'GET', url: '/api/v1/migrations/ID/history' }],
@@ -40,7 +40,7 @@ suite('tokens and roles', () => {
       const ask = (headers: Record<string, string>) =>
         server.app.inject({
           method: method!,
-          url: (url as string).replace('ID', id),
+          url: url.replace('ID', id),
           headers,
           ...(payload ? { payload } : {}),
         })

@@ -82,7 +82,11 @@ suite('the OpenAPI description', () => {
       const declared = operation.parameters
         ?.filter((each) => each.in === 'path' && each.required)
         .map((each) => each.name)
-      assert.deepEqual((declared ?? []).sort(), named.sort(), path)
+      assert.deepEqual(
+        (declared ?? []).toSorted((one, other) => one.localeCompare(other)),
+        named.toSorted((one, other) => one!.localeCompare(other!)),
+        path,
+      )
     }
   })
 

@@ -23,7 +23,7 @@ export function describeAccess<Schema>(transformed: { schema: Schema; url: strin
   return {
     schema: {
       ...rest,
-      description: description === undefined ? who : `${description}\n\n${who}`,
+      description: typeof description === 'string' ? `${description}\n\n${who}` : who,
       ...(access === 'open' ? { security: [] } : {}),
     } as Schema,
     url,
