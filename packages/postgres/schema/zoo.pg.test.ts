@@ -16,6 +16,7 @@ for (const way of ways) {
   describe(`DM-03 the schema zoo by ${way.name}`, () => {
     for (const specimen of specimens) {
       if ((specimen.since ?? 0) > Math.min(way.from, way.to)) continue
+      if (way.from === 18 && !specimen.newest && specimen.since === undefined) continue
       test(specimen.name, async (context) => {
         const pgDump = way.dump ? await findPgDump(undefined, way.from * 10_000) : null
         if (way.dump && pgDump === null) return context.skip('no pg_dump is installed')
