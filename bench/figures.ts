@@ -115,11 +115,12 @@ const readers: Readonly<Record<string, (result: Result) => readonly Figure[]>> =
 }
 
 function ratio(what: string, value: number | null | undefined, asked: number | null): Figure {
-  const reached = value == null || asked === null ? null : value >= asked
+  const known = value ?? null
+  const reached = known === null || asked === null ? null : known >= asked
   return {
     what,
     asked: asked === null ? '–' : `≥ ${asked}×`,
-    measured: value == null ? 'skipped: not installed' : `${value.toFixed(2)}×`,
+    measured: known === null ? 'skipped: not installed' : `${known.toFixed(2)}×`,
     spread: '',
     reached,
   }

@@ -37,7 +37,7 @@ describe('around a cutover', () => {
       await ladder.goTo('live')
       await eventually('the flip in the journal', async () => slotsAtFlip)
       unsubscribe()
-      assert.deepEqual(await slotsAtFlip, [{ active: 'true' }])
+      assert.deepEqual(slotsAtFlip, [{ active: 'true' }])
       await run(targets[0]!, `INSERT INTO accounts (owner) VALUES ('after the cutover')`)
       await eventually(
         'the way back',

@@ -53,7 +53,7 @@ describe('plans, end to end', () => {
           sources: [
             `${items}; CREATE TABLE parts (id int PRIMARY KEY, item bigint REFERENCES items, n int); INSERT INTO parts SELECT n, n, n FROM generate_series(1, 500) n`,
           ],
-          plan: (sources, targets) => ({ source: asMover(sources[0]!), target: asMover(targets[0]!) }),
+          plan: (sources, targets) => ({ source: asMover(sources[0]!), target: asMover(targets[0]!), archive: 'leave' }),
           prepare: async (sources, targets) => {
             await run(sources[0]!, `ALTER TABLE items OWNER TO mover; ALTER TABLE parts OWNER TO mover`)
             for (const url of [sources[0]!, targets[0]!])

@@ -705,7 +705,7 @@ export const errorDefinitions = {
   CF3201: {
     sentence: 'Changes of {table} cannot go back: its transform {transform} has no way back.',
     remedy:
-      'Give the transform a `backward` function (see `reversible`), or set `reverse: false` and do without the way back.',
+      'Give the transform a `backward` function (see `reversible`), then plan again.',
     retry: false,
   },
   CF3202: {

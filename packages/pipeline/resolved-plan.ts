@@ -126,8 +126,19 @@ export interface CutoverLimits {
 }
 /** What else is told, in order, around the flip. */
 export type CutoverHook =
-  | { readonly kind: 'pgbouncer'; readonly adminUrl: string; readonly secret: SecretReference | null; readonly configPath: string; readonly databases: readonly string[] }
-  | { readonly kind: 'webhook'; readonly url: string; readonly secret: SecretReference | null; readonly timeoutMs: number }
+  | {
+      readonly kind: 'pgbouncer'
+      readonly adminUrl: string
+      readonly secret: SecretReference | null
+      readonly configPath: string
+      readonly databases: readonly string[]
+    }
+  | {
+      readonly kind: 'webhook'
+      readonly url: string
+      readonly secret: SecretReference | null
+      readonly timeoutMs: number
+    }
   | { readonly kind: 'command'; readonly command: readonly string[]; readonly timeoutMs: number }
 export interface ThrottleLimits {
   /** Probe latency may rise by this share over its baseline (0.05: five percent); null switches the closed loop off. */
@@ -143,8 +154,21 @@ export interface ThrottleLimits {
   readonly windows: readonly ThrottleWindow[]
 }
 export type ThrottleProbe =
-  | { readonly kind: 'query'; readonly name: string; readonly shard: ShardId; readonly sql: string; readonly value: 'latency' | 'result'; readonly max: number | null }
-  | { readonly kind: 'http'; readonly name: string; readonly url: string; readonly path: string; readonly max: number | null }
+  | {
+      readonly kind: 'query'
+      readonly name: string
+      readonly shard: ShardId
+      readonly sql: string
+      readonly value: 'latency' | 'result'
+      readonly max: number | null
+    }
+  | {
+      readonly kind: 'http'
+      readonly name: string
+      readonly url: string
+      readonly path: string
+      readonly max: number | null
+    }
 export interface ThrottleWindow {
   /** Cron expression of the moment it opens, and its length. */
   readonly cron: string

@@ -4,7 +4,7 @@ import type { Lsn } from '@crossfade/model/lsn.ts'
 import type { RowMessage } from '../changes/message.ts'
 import { isConnectionLoss } from '../connection/transient.ts'
 import { NetEffect, type NetRow } from './batch.ts'
-import { type Evicted, makeRoom } from './conflicts.ts'
+import { makeRoom, type TouchedRow } from './conflicts.ts'
 import type { Direction } from './direction.ts'
 import type { Layout } from './layout.ts'
 import { type MoveContext, moveDependants, placeMissing } from './moves.ts'
@@ -68,7 +68,7 @@ export interface ApplierOptions {
 
 /** What a batch did beyond its own rows. */
 export interface Applied {
-  readonly evicted: readonly Evicted[]
+  readonly others: readonly TouchedRow[]
 }
 
 /** Applies one batch after the other to all targets. Not to be used again after it rejected. */
@@ -109,7 +109,7 @@ export class Applier {
         return applied
       } catch (error) {
         this.#options.router.forget()
-        await Promise.all(this.#options.sessions.map((session) => session.open && session.rollback()))
+        await Promise.all(this.#options.sessions.filter((session) => session.open).map((session) => session.rollback()))
         const code = error instanceof StepError ? error.code : undefined
         if (code !== undefined && deadlock.has(code) && ++deadlocks <= deadlocksMax) continue
         const conflict = code === uniqueViolation || code === exclusionViolation || code === foreignKeyViolation
@@ -146,8 +146,8 @@ export class Applier {
   async #applyOnce(batch: Batch, way: Way, tolerant: boolean): Promise<Applied> {
     const { sessions, router, direction, origin } = this.#options
     const active = sessions.filter((session) => comparePositions(session.position, batch.end) < 0)
-    const evicted: Evicted[] = []
-    if (active.length === 0) return { evicted }
+    const evicted: TouchedRow[] = []
+    if (active.length === 0) return { others: [] }
     const attempt: Attempt = {
       direction,
       router,
@@ -158,6 +158,7 @@ export class Applier {
       xids: batch.xids,
       converging: batch.converging,
       givers: new Set(),
+      relocated: [],
       begin: (session) => {
         if (!session.open) session.begin()
       },
@@ -172,7 +173,7 @@ export class Applier {
     const { givers } = attempt
     await settled(open.filter((session) => !givers.has(session)).map((session) => session.commit(batch.end)))
     await settled(open.filter((session) => givers.has(session)).map((session) => session.commit(batch.end)))
-    return { evicted }
+    return { others: [...evicted, ...attempt.relocated] }
   }
 
   async #net(attempt: Attempt, net: NetEffect, tolerant: boolean): Promise<void> {
@@ -227,7 +228,7 @@ export class Applier {
     await placeMissing(attempt, inTheEnd(net, missing))
   }
 
-  async #careful(attempt: Attempt, net: NetEffect, evicted: Evicted[]): Promise<void> {
+  async #careful(attempt: Attempt, net: NetEffect, evicted: TouchedRow[]): Promise<void> {
     for (const layout of [...net.keyed.keys(), ...net.counted.keys()]) {
       for (const session of attempt.active) await session.prepareStage(session.writer(layout))
     }
@@ -267,7 +268,7 @@ export class Applier {
   }
 
   /** Deletes the rows that are in the way of one change. */
-  async #makeRoom(attempt: Attempt, routed: RoutedBatch, evicted: Evicted[]): Promise<void> {
+  async #makeRoom(attempt: Attempt, routed: RoutedBatch, evicted: TouchedRow[]): Promise<void> {
     const writes = routed.crossing.map(({ shard, layout, write }) => ({ shard, layout, write }))
     for (const [shard, { keyed }] of routed.work) {
       for (const [layout, { inserts, updates, puts, rekeys }] of keyed) {

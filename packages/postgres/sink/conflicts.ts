@@ -7,8 +7,8 @@ import type { OriginReader } from './origin-reader.ts'
 import { stagedPut, type TableWriter, type WrittenRow } from './table-writer.ts'
 import type { TargetSession } from './target-session.ts'
 
-/** A row that was deleted because it held a unique value which another row has at this point of the stream. */
-export interface Evicted {
+/** A row that was changed though the stream said nothing about it; without identity its key is empty. */
+export interface TouchedRow {
   readonly layout: Layout
   readonly key: readonly string[]
 }
@@ -25,9 +25,9 @@ export async function makeRoom(
   writer: TableWriter,
   row: WrittenRow,
   otherOrigins: readonly OriginReader[],
-): Promise<Evicted[]> {
+): Promise<TouchedRow[]> {
   const { layout } = writer
-  const evicted: Evicted[] = []
+  const evicted: TouchedRow[] = []
   if (layout.keyCells.length === 0) return evicted
   session.pipeline.execute(writer.clearStageSql)
   writer.stageSingle(session.pipeline, stagedPut, 0, row)

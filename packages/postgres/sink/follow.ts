@@ -216,7 +216,7 @@ class FollowRun {
 
   async #apply(batch: MeasuredBatch): Promise<void> {
     this.#applying = batch
-    const { evicted } = await this.#applier.apply(batch)
+    const { others } = await this.#applier.apply(batch)
     this.progressed = true
     const { listener } = this.#options
     for (const [layout, { rows }] of batch.net.keyed) {
@@ -226,7 +226,9 @@ class FollowRun {
     }
     for (const layout of batch.net.counted.keys()) await listener.touched(layout.table.plan, [], batch.lsn)
     for (const table of batch.truncation?.tables ?? []) await listener.touched(table.plan, [], batch.lsn)
-    for (const { layout, key } of evicted) await listener.touched(layout.table.plan, [key], batch.lsn)
+    for (const { layout, key } of others) {
+      await listener.touched(layout.table.plan, key.length === 0 ? [] : [key], batch.lsn)
+    }
     this.#applying = null
     this.#meter.batch(batch)
     await this.#reached(batch.end)

@@ -2,6 +2,7 @@ import type { ShardId } from '@crossfade/model/ids.ts'
 import { tableKey } from '@crossfade/model/table-name.ts'
 import { quoteIdentifier, quoteTable } from '../connection/quote.ts'
 import type { NetRow } from './batch.ts'
+import type { TouchedRow } from './conflicts.ts'
 import type { DirectedTable, Direction } from './direction.ts'
 import { type Layout, layoutOf } from './layout.ts'
 import type { OriginReader } from './origin-reader.ts'
@@ -22,6 +23,8 @@ export interface MoveContext {
   readonly xids: Iterable<number>
   /** Shards that gave rows away: their transactions are committed last, so that a crash in between loses nothing. */
   readonly givers: Set<TargetSession>
+  /** Rows that were moved though the stream said nothing about them. */
+  readonly relocated: TouchedRow[]
   /** Begins the session's transaction if it is not open. */
   begin(session: TargetSession): void
 }
@@ -105,6 +108,9 @@ async function moveChildren(
     found.flatMap((values) => referencesTo(context.router, writer, values, parent.from, parent.to)),
   )
   await from.select(`DELETE ${where}`, [parent.value])
+  for (const values of found) {
+    context.relocated.push({ layout, key: writer.keyPlaces.map((place) => values[place] ?? '') })
+  }
 }
 
 /** Adds the statements that write a row which another shard of the applied side held. */

@@ -47,8 +47,8 @@ export class RowSplitter {
     this.#writers = writers
     if (this.#binary) {
       for (const writer of writers) {
-        writer.start(signature.length, null)
-        writer.append(signature, 0, signature.length)
+        void writer.start(signature.length, null)
+        void writer.append(signature, 0, signature.length)
       }
     }
   }
