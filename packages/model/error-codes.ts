@@ -704,8 +704,7 @@ export const errorDefinitions = {
   },
   CF3201: {
     sentence: 'Changes of {table} cannot go back: its transform {transform} has no way back.',
-    remedy:
-      'Give the transform a `backward` function (see `reversible`), then plan again.',
+    remedy: 'Give the transform a `backward` function (see `reversible`), then plan again.',
     retry: false,
   },
   CF3202: {
