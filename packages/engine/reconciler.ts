@@ -99,8 +99,7 @@ class Driver {
       const next = nextMove(place)
       const resting = place.paused || state.failure !== null
       try {
-        if (resting && this.#isUnsettled(state)) await this.#settle(state)
-        else if (next.kind === 'reverse') await this.#append(state, entry('move-reversed', next.move))
+        if (next.kind === 'reverse') await this.#append(state, entry('move-reversed', next.move))
         else if (next.kind === 'rest' || resting) await this.#wait()
         else if (next.kind === 'end') await this.#end()
         else if (next.kind === 'continue') await this.#carryOn(next.move)
@@ -155,8 +154,7 @@ class Driver {
     const watching = this.#watch(stop)
     try {
       stop.signal.throwIfAborted()
-      const since = Date.parse(state.steps[step.name]!.startedAt)
-      const result = await step.run(this.#stepPorts(step.name, since, state, stop.signal))
+      const result = await step.run(this.#stepPorts(step, state, stop.signal))
       await this.#state.append([entry('step-finished', { step: step.name, result: result ?? {} })])
     } catch (error) {
       if (this.#signal.aborted) throw error
@@ -227,24 +225,7 @@ class Driver {
     await this.#state.append([entry('stopped', { failure: taskFailureView(failed.failure, failed.name, null) })])
   }
 
-  /** A cutover was left in the middle: clients wait behind a fence, or hooks for a word. */
-  #isUnsettled(state: MigrationState): boolean {
-    if (state.routing.fenced.length > 0) return true
-    const hooked = this.#ports.plan.cutover.hooks.length > 0
-    return hooked && state.lastNote !== null && state.lastNote.event !== 'told'
-  }
-
-  /** While the migration rests no step will come and bring it to its end. */
-  async #settle(state: MigrationState): Promise<void> {
-    try {
-      await this.#parts.track.settle(this.#stepPorts('settle', this.#parts.clock.now(), state, this.#signal))
-    } catch (error) {
-      if (this.#signal.aborted || isLost(error)) throw error
-      await this.#parts.clock.sleep(LOOK_MS, this.#signal)
-    }
-  }
-
-  #stepPorts(name: string, since: number, state: MigrationState, signal: AbortSignal): StepPorts {
+  #stepPorts(step: Step, state: MigrationState, signal: AbortSignal): StepPorts {
     const { store } = this.#parts
     const migration = this.#ports.migration
     let told: string | null = null
@@ -253,7 +234,7 @@ class Driver {
       signal,
       routing: routingBoard(this.#state),
       hooks: this.#parts.hooks,
-      since,
+      since: Date.parse(state.steps[step.name]!.startedAt),
       entered: Date.parse(state.enteredAt[state.place.stage]!),
       journal: {
         findings: async (findings) => {
@@ -263,7 +244,7 @@ class Driver {
       detail(text) {
         if (text === told) return
         told = text
-        void store.board.put(migration, 'step', name, { text }).catch(() => undefined)
+        void store.board.put(migration, 'step', step.name, { text }).catch(() => undefined)
       },
     }
   }
