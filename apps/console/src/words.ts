@@ -8,11 +8,12 @@ export function bytes(value: number | null): string {
   if (value === null) return '–'
   let amount = value
   let unit = 0
-  while (amount >= 1000 && unit < units.length - 1) {
+  // Up to where it would be rounded to 1000 of the smaller unit.
+  while (amount >= 999.5 && unit < units.length - 1) {
     amount /= 1000
     unit++
   }
-  return `${amount >= 100 || unit === 0 ? Math.round(amount) : amount.toFixed(1)} ${units[unit]}`
+  return `${amount >= 99.95 || unit === 0 ? Math.round(amount) : amount.toFixed(1)} ${units[unit]}`
 }
 
 const grouped = new Intl.NumberFormat('en')
@@ -29,23 +30,28 @@ export function exact(value: number): string {
 
 export function milliseconds(value: number | null): string {
   if (value === null) return '–'
-  if (value < 10 && value > 0) return `${value.toFixed(1)} ms`
-  if (value < 1_000) return `${Math.round(value)} ms`
+  if (value < 9.95 && value > 0) return `${value.toFixed(1)} ms`
+  if (value < 999.5) return `${Math.round(value)} ms`
   return duration(value / 1_000)
 }
 
 export function duration(seconds: number | null): string {
   if (seconds === null) return '–'
-  if (seconds < 10) return `${seconds.toFixed(1)} s`
-  if (seconds < 60) return `${Math.round(seconds)} s`
-  const minutes = Math.floor(seconds / 60)
-  if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`
+  const whole = Math.round(seconds)
+  if (whole < 60) return `${whole} s`
+  if (whole < 3_600) return `${Math.floor(whole / 60)} min ${whole % 60} s`
+  const minutes = Math.round(seconds / 60)
+  if (minutes < 1_440) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+  const hours = Math.round(minutes / 60)
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`
 }
 
+/** Never 100 % before it is all of it. */
 export function percent(share: number): string {
-  const value = share * 100
-  return `${value === 0 || value >= 99.95 || value % 1 < 0.05 ? Math.round(value) : value.toFixed(1)} %`
+  if (share >= 1) return '100 %'
+  const tenths = Math.floor(share * 1_000) / 10
+  return `${Number.isInteger(tenths) ? tenths : tenths.toFixed(1)} %`
 }
 
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
