@@ -74,9 +74,10 @@ describe('interruptions', () => {
       await ladder.goTo('live')
       await ladder.goTo('shadow')
     },
-    'while it is paused': async (ladder: Ladder) => {
+    'after a pause': async (ladder: Ladder) => {
       await ladder.goTo('dualwrite')
       await ladder.crossfade.service.pause(ladder.id, { actor: 'scenario' })
+      await ladder.crossfade.service.resume(ladder.id, { actor: 'scenario' })
     },
   })) {
     it(`D06: abort ${when} leaves no slot, publication, trigger, schema, table or function behind`, async () => {
