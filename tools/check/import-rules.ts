@@ -20,7 +20,8 @@ export const ALLOWED_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   'apps/cli': ['packages/*', 'apps/server'],
   'apps/server': ['packages/*'],
   scenarios: ['packages/*', 'apps/cli', 'apps/server'],
-  bench: ['packages/*', 'apps/cli', 'apps/server'],
+  // Takeovers and impact are measured on the worker process and the harness that the fault runs use.
+  bench: ['packages/*', 'apps/cli', 'apps/server', 'scenarios'],
   examples: ['packages/*'],
   tools: ['packages/*', 'apps/cli', 'apps/server'],
 }
