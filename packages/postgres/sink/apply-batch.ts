@@ -229,6 +229,7 @@ export class Applier {
   }
 
   async #careful(attempt: Attempt, net: NetEffect, evicted: TouchedRow[]): Promise<void> {
+    const { router } = attempt
     for (const layout of [...net.keyed.keys(), ...net.counted.keys()]) {
       for (const session of attempt.active) await session.prepareStage(session.writer(layout))
     }
@@ -243,7 +244,7 @@ export class Applier {
         one.add(net.layouts[index]!, message)
         const shape = await shapeRows(one, attempt.active, attempt.origin, attempt.xids)
         // A key that is taken already, by the row itself as it is later, can't be changed in place.
-        const routed = await attempt.router.route(one, {
+        const routed = await router.route(one, {
           skip: attempt.skip,
           shape,
           inPlace: tries === 0,
@@ -258,6 +259,8 @@ export class Applier {
         } catch (error) {
           if (!(error instanceof StepError) || error.code !== uniqueViolation || tries >= evictionsMax) throw error
           for (const session of attempt.active) await session.rollbackTo(savepoint)
+          // It saw parents move that did not: they would not be seen to move when this is tried again.
+          router.forget()
           const before = evicted.length
           await this.#makeRoom(attempt, routed, evicted)
           if (evicted.length === before && tries > 0) throw error

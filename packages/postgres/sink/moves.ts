@@ -42,9 +42,9 @@ interface FoundRow {
  * New rows are written parents first, and old ones deleted children first, so that foreign keys hold at every step.
  */
 export async function placeMissing(context: MoveContext, missing: readonly MissingRow[]): Promise<void> {
-  const moved: MovedParent[] = []
   const found: FoundRow[] = []
   for (const [layout, rows] of groupByLayout(context.direction, missing)) {
+    const moved: MovedParent[] = []
     const mayMove = context.router.mayMove(layout)
     const movable = rows.filter(({ write }) => mayMove || write.rekeyedFrom !== null)
     const here = await findOnOthers(context, layout, movable, moved)
@@ -63,8 +63,9 @@ export async function placeMissing(context: MoveContext, missing: readonly Missi
       addPut(session.pipeline, session.writer(layout), { ...write, ...written })
     }
     for (const session of new Set(rows.map((row) => row.session))) await session.flush()
+    // Before this batch's own changes to them are placed: moved later, their old values would win over the new ones.
+    await moveDependants(context, moved)
   }
-  await moveDependants(context, moved)
   for (const { row, holder } of found.reverse()) {
     const writer = holder.writer(row.writer.layout)
     writer.byKey(holder.pipeline, writer.deleteSql, row.write.rekeyedFrom ?? row.write.row.identity)

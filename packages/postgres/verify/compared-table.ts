@@ -123,7 +123,8 @@ export function hashElements(table: ComparedTable, column: ComparedColumn, side:
     case 'float':
       return `${value}, CASE WHEN ${value} = 0 THEN ${value}::text END`
     case 'numeric':
-      return `${value}, scale(${value})`
+      // NaN and the infinities have no scale, and one hash.
+      return `${value}, coalesce(scale(${value}), hashtext(${value}::text))`
     case 'text':
       return `${value}::text COLLATE "C"`
   }

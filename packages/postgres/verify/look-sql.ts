@@ -9,6 +9,9 @@ import { type ComparedTable, columnSql, hashElements, isReference, rowAlias } fr
 /** Seed of the hash that spreads keys over buckets; another one than the rows', so that the two are independent. */
 const bucketSeed = 7
 
+/** Far from 0, which NULL counts as: the database hashes a numeric zero to the seed less one, and NaN to the seed itself. */
+const rowSeed = 6_769_440_239_481_063_367n
+
 /** Buckets that a statement lists one by one. */
 const listedBucketsMax = 4_096
 
@@ -19,13 +22,14 @@ export interface JoinedExpression {
 }
 
 /**
- * The hash of a whole row: a bigint that is the same at both ends only when every column prints the same.
- * `hash_record_extended` alone adds its elements up with fixed weights, so that values swapped between two rows would leave the sum over the rows as it was;
- * hashing its result once more (by its leading 53 bits, as a float) ends that. `hashint8extended` would fold it to 32 bits first.
+ * The hash of a whole row: a bigint that is the same at both ends where every column prints the same, and by chance alone elsewhere (the database folds
+ * 64-bit integers and times to 32 bits: one in 2^32 for a value that differs).
+ * `hash_record_extended` adds its elements up with fixed weights, so that values swapped between two rows would leave the sum over the rows as it was; mixing
+ * its result once more ends that. As a seed it is mixed whole: as a value, `hashint8extended` would fold it to 32 bits and a float would lose its last bits.
  */
 export function rowHashSql(table: ComparedTable, side: Side): string {
   const elements = table.columns.map((column) => hashElements(table, column, side)).join(', ')
-  return `hashfloat8extended(hash_record_extended(ROW(${elements}), 0)::float8, 0)`
+  return `hashint4extended(0, hash_record_extended(ROW(${elements}), ${rowSeed}))`
 }
 
 /** Key columns as text, under `k1`, `k2` …; empty for a table without identity. */
