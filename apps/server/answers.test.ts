@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
+import { entry } from '@crossfade/engine/entries.ts'
 import { fail } from '@crossfade/model/failure.ts'
 import type { MigrationId } from '@crossfade/model/ids.ts'
 import type { InjectOptions } from 'fastify'
@@ -263,6 +264,25 @@ suite('idempotency', () => {
     assert.equal(await count(), 1)
     await approve('k2')
     assert.equal(await count(), 2)
+    await own.close()
+  })
+
+  test('a command that is sent again after the migration is over gets its first answer', async () => {
+    const own = await testServer()
+    const one = await sampleMigration(own)
+    const send = (command: string, key: string) =>
+      own.app.inject({
+        method: 'POST',
+        url: `/api/v1/migrations/${one}/${command}`,
+        headers: { ...own.headers.admin, 'idempotency-key': key },
+      })
+    const first = await send('abort', 'k1')
+    assert.equal(first.statusCode, 202)
+    await own.store.journal.append(one, [entry('aborted', {})], { ends: true })
+    const again = await send('abort', 'k1')
+    assert.deepEqual([again.statusCode, again.json()], [202, first.json()])
+    assert.equal((await send('abort', 'k2')).statusCode, 409)
+    assert.equal((await send('pause', 'k1')).statusCode, 409)
     await own.close()
   })
 })

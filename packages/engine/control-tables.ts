@@ -13,6 +13,7 @@ export interface ControlTables {
     paused: boolean
   }
   'crossfade_control.journal': JournalRow
+  'crossfade_control.idempotency': { migration: string; key: string; first_position: number; last_position: number }
   'crossfade_control.routing': { migration: string; epoch: number; body: JSONColumnType<object> }
   'crossfade_control.task': TaskRow
   'crossfade_control.board': { migration: string; kind: string; name: string; body: JSONColumnType<object>; at: Date }

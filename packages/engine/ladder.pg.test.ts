@@ -140,14 +140,37 @@ test('D06: abort leaves nothing behind', async () => {
   assert.equal(await service.lastPlan('model').then((plan) => plan?.digest), world.plan.digest)
 })
 
-test('an idempotency key makes a repeated command one command', async () => {
+test('an idempotency key makes a repeated command one command, also when the migration is over', async () => {
   world = newWorld()
   const id = await service.create(world.plan, asker)
-  await service.advance(id, { actor: 'test', idempotencyKey: 'one' })
+  const once = (idempotencyKey: string) => ({ actor: 'test', idempotencyKey })
+  await service.advance(id, once('up'))
   await reached(id, at('dualwrite'))
-  await service.advance(id, { actor: 'test', idempotencyKey: 'one' })
-  const asked = (await service.history(id)).filter((entry) => entry.kind === 'commanded')
-  assert.equal(asked.length, 1)
-  await service.abort(id, asker)
+  await service.advance(id, once('up'))
+  await service.pause(id, once('rest'))
+  await service.resume(id, once('rest'))
+  const report = await service.verify(id, once('look'))
+  await service.advance(id, once('further'))
+  await reached(id, at('shadow'))
+  await reached(id, (detail) => detail.verification.last?.id === report && detail.verification.running === null)
+  await service.retreat(id, once('down'))
+  await reached(id, at('dualwrite'))
+  await service.abort(id, once('end'))
   await reached(id, (detail) => detail.status === 'aborted')
+  const asked = async () =>
+    (await service.history(id, { after: 0 })).flatMap((each) =>
+      each.kind === 'commanded' ? [(each.body as { command: string }).command] : [],
+    )
+  const first = ['advance', 'pause', 'resume', 'advance', 'retreat', 'abort']
+  assert.deepEqual(await asked(), first)
+  await service.abort(id, once('end'))
+  await service.retreat(id, once('down'))
+  await service.advance(id, once('up'))
+  await service.pause(id, once('rest'))
+  await service.resume(id, once('rest'))
+  assert.equal(await service.verify(id, once('look')), report)
+  assert.deepEqual(await asked(), first)
+  // Another key is another request, and so is the key of another command.
+  await assert.rejects(service.abort(id, once('again')), { code: 'CF6002' })
+  await assert.rejects(service.abort(id, once('up')), { code: 'CF6002' })
 })

@@ -105,6 +105,7 @@ export function memoryStore(clock: Clock): ControlStore {
     },
     journal: {
       append: async (migration, added, options) => append(migration, added, options),
+      appended: async (migration, idempotencyKey) => byKey.get(`${migration} ${idempotencyKey}`) ?? null,
       read: async (migration, after, limit) =>
         entries.filter((entry) => entry.migration === migration && entry.version > after).slice(0, limit),
       newest: async (migration, limit) =>

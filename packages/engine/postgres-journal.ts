@@ -40,6 +40,24 @@ export function postgresJournal(control: ControlDatabase): Journal {
         throw error
       }
     },
+    async appended(migration, idempotencyKey) {
+      const rows = await control.run((db) =>
+        db
+          .selectFrom(table)
+          .innerJoin('crossfade_control.idempotency as known', (join) =>
+            join
+              .onRef('known.migration', '=', `${table}.migration`)
+              .onRef('known.first_position', '<=', `${table}.position`)
+              .onRef('known.last_position', '>=', `${table}.position`),
+          )
+          .selectAll(table)
+          .where('known.migration', '=', migration)
+          .where('known.key', '=', idempotencyKey)
+          .orderBy(`${table}.position`)
+          .execute(),
+      )
+      return rows.length > 0 ? rows.map(readEntry) : null
+    },
     async read(migration, after, limit = READ_MAX) {
       const rows = await control.run((db) =>
         db

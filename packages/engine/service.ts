@@ -6,8 +6,8 @@ import type { ResolvedPlan } from '@crossfade/pipeline/resolved-plan.ts'
 import type { Routing } from '@crossfade/routing/routing.ts'
 import { answer, type Command, refusals } from '@crossfade/stages/machine.ts'
 import type { Track } from '@crossfade/tracks/contract/track.ts'
-import type { Asker, MigrationService } from './contract.ts'
-import { entry } from './entries.ts'
+import type { Asker, JournalEntry, MigrationService } from './contract.ts'
+import { type EntryBodies, entry } from './entries.ts'
 import { JournaledState } from './journaled-state.ts'
 import { LiveEvents } from './live-events.ts'
 import { detailOf, summaryOf } from './migration-views.ts'
@@ -58,9 +58,11 @@ export function createMigrationService(options: ServiceOptions): MigrationServic
 
   /** Journals what a command means at the place where the migration is at this moment. */
   async function command(id: MigrationId, name: Command, asker: Asker, to?: Stage): Promise<void> {
-    await record(id)
+    const { endedAt } = await record(id)
     for (let tries = 1; ; tries += 1) {
       const state = await stateOf(id).refresh()
+      // Asked before what is allowed now: the command itself may have led to where it is refused.
+      if (await answeredBefore(id, name, asker)) break
       const given = answer(state.place, name, to)
       if (!given.allowed) throw fail('CF6002', { command: name, reason: refusals[given.refusal] })
       const { desired, paused, aborting } = given.place
@@ -68,13 +70,20 @@ export function createMigrationService(options: ServiceOptions): MigrationServic
         await append(id, entry('commanded', { command: name, desired, paused, aborting }, asker.actor), asker, {
           expectedVersion: state.version,
           paused,
+          part: name,
         })
         break
       } catch (error) {
         if (!isStale(error) || tries >= COMMAND_TRIES_MAX) throw error
       }
     }
-    if (name !== 'pause') await store.tasks.revive(id)
+    if (name !== 'pause' && endedAt === null) await store.tasks.revive(id)
+  }
+
+  /** What the same request did when it came the first time; null for a new one. */
+  async function answeredBefore(id: MigrationId, part: string, asker: Asker): Promise<readonly JournalEntry[] | null> {
+    const key = keyOf(asker, part)
+    return key === undefined ? null : store.journal.appended(id, key)
   }
 
   async function append(
@@ -84,8 +93,7 @@ export function createMigrationService(options: ServiceOptions): MigrationServic
     more: { expectedVersion?: number; paused?: boolean; part?: string } = {},
   ): Promise<void> {
     const { part = what.kind, ...options } = more
-    const idempotencyKey = asker.idempotencyKey === undefined ? undefined : `${asker.idempotencyKey} ${part}`
-    await store.journal.append(id, [what], { ...options, idempotencyKey })
+    await store.journal.append(id, [what], { ...options, idempotencyKey: keyOf(asker, part) })
     await stateOf(id).refresh()
   }
 
@@ -126,6 +134,8 @@ export function createMigrationService(options: ServiceOptions): MigrationServic
     async verify(id, asker, { repair = false } = {}) {
       await record(id)
       const { place, verification } = await stateOf(id).refresh()
+      const before = await answeredBefore(id, 'verification-requested', asker)
+      if (before) return (before[0]!.body as unknown as EntryBodies['verification-requested']).run.id
       if (place.stage === 'off' || place.stage === 'complete')
         throw fail('CF6002', { command: 'verify', reason: `there is nothing to compare at ${place.stage}` })
       // One that waits answers for this one too, unless it would leave unrepaired what this one is to repair.
@@ -217,6 +227,11 @@ export function createMigrationService(options: ServiceOptions): MigrationServic
     subscribe: (listener, migration) =>
       live.subscribe(listener, migration === undefined ? undefined : asMigrationId(migration)),
   }
+}
+
+/** A request may journal several things (`apply` resumes and advances): each part of it takes effect once. */
+function keyOf({ idempotencyKey }: Asker, part: string): string | undefined {
+  return idempotencyKey === undefined ? undefined : `${idempotencyKey} ${part}`
 }
 
 /** Before anything has moved: the source answers for every unit. */

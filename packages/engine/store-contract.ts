@@ -55,6 +55,9 @@ export function testStore(name: string, open: () => Promise<StoreUnderTest>): vo
       assert.equal(second!.actor, 'ann')
       await assert.rejects(store.journal.append(migration, [asked], { expectedVersion: 1 }), { code: 'CF6005' })
       assert.deepEqual(await store.journal.append(migration, [asked], { idempotencyKey: 'one' }), [second])
+      assert.deepEqual(await store.journal.appended(migration, 'one'), [second])
+      assert.equal(await store.journal.appended(migration, 'two'), null)
+      assert.equal(await store.journal.appended(newMigrationId(), 'one'), null)
       await store.journal.append(migration, [asked, asked])
       const all = await store.journal.read(migration, 0)
       assert.deepEqual(

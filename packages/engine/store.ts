@@ -82,6 +82,8 @@ export interface Journal {
     entries: readonly NewEntry[],
     options?: AppendOptions,
   ): Promise<readonly JournalEntry[]>
+  /** The entries that an append with this key made; null when there was none. */
+  appended(migration: MigrationId, idempotencyKey: string): Promise<readonly JournalEntry[] | null>
   /** Oldest first, from the version after `after`. */
   read(migration: MigrationId, after: number, limit?: number): Promise<readonly JournalEntry[]>
   /** Newest first. */
