@@ -44,7 +44,8 @@ suite('the ladder in the browser', { skip }, () => {
     await gates.getByRole('button', { name: 'Approve' }).click()
     await stands(page, 'live')
     await page.locator('.cutovers', { hasText: 'to the target' }).waitFor()
-    assert.match(await page.locator('.figure', { hasText: 'last write pause' }).innerText(), /\d+(\.\d)? m?s/)
+    const pause = page.locator('.figure', { hasText: 'last write pause' })
+    await pause.filter({ hasText: /\d+(\.\d)? m?s/ }).waitFor()
     await page.locator('.tile', { hasText: 'answers' }).first().waitFor()
 
     await act(page, 'Retreat', async () => {
