@@ -1,18 +1,11 @@
 import { existsSync } from 'node:fs'
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { MigrationService } from '@crossfade/engine/contract.ts'
 import { fail } from '@crossfade/model/failure.ts'
 import fastifyStatic from '@fastify/static'
 import fastifySwagger from '@fastify/swagger'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import Fastify, {
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-  LogController,
-  type RawServerDefault,
-} from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
+import type { Api } from './api.ts'
 import { type Access, authenticate, type Caller, type Role, requireRole } from './authentication.ts'
 import { createMetrics } from './metrics.ts'
 import { describeAccess, describeComponents } from './openapi/describe.ts'
@@ -26,26 +19,6 @@ import { migrationRoutes } from './routes/migrations.ts'
 import { planRoutes } from './routes/plans.ts'
 import { sessionRoutes } from './routes/session.ts'
 import { traced } from './tracing.ts'
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    caller: Caller
-  }
-  interface FastifyContextConfig {
-    /** Who may call the route; `open` needs no token. Default: `viewer` for the API, `open` for the console's files. */
-    access?: Role | 'open'
-    /** Stays open as long as its reader likes, so that the time it takes is no measure of anything. */
-    isStream?: boolean
-  }
-}
-
-export type Api = FastifyInstance<
-  RawServerDefault,
-  IncomingMessage,
-  ServerResponse,
-  FastifyBaseLogger,
-  TypeBoxTypeProvider
->
 
 export interface ServerOptions {
   readonly service: MigrationService

@@ -1,5 +1,5 @@
 import { context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
-import type { Api } from './server.ts'
+import type { Api } from './api.ts'
 
 const tracer = trace.getTracer('crossfade')
 

@@ -1,14 +1,14 @@
 import type { Asker, MigrationService } from '@crossfade/engine/contract.ts'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import type { Api } from '../api.ts'
 import { MigrationIdSchema } from '../contract/migration.ts'
 import { StageSchema } from '../contract/vocabulary.ts'
 import type { Planning } from '../planning.ts'
-import type { Api } from '../server.ts'
-import { MigrationParams, problems } from './migrations.ts'
-import { PlanText } from './plans.ts'
+import { MigrationParams, PlanText, problems } from './route-parts.ts'
 
 const Accepted = Type.Object({ id: MigrationIdSchema }, { title: 'Accepted' })
+const accepted = { 202: Accepted, ...problems }
 const ToStage = Type.Object({ to: Type.Optional(StageSchema) })
 const Once = Type.Object({
   'idempotency-key': Type.Optional(
@@ -23,15 +23,9 @@ export function commandRoutes(api: Api, service: MigrationService, planning: Pla
     {
       config: { access: 'operator' },
       schema: {
-        operationId: 'applyPlan',
-        tags: ['commands'],
-        summary: 'Start the migration of a plan document, or resume it',
-        headers: Once,
-        body: Type.Object({
-          plan: PlanText,
-          to: Type.Optional(StageSchema),
-        }),
-        response: { 202: Accepted, ...problems },
+        ...described('applyPlan', 'Start the migration of a plan document, or resume it'),
+        body: Type.Object({ plan: PlanText, to: Type.Optional(StageSchema) }),
+        response: accepted,
       },
     },
     async (request, reply) => {
@@ -42,22 +36,19 @@ export function commandRoutes(api: Api, service: MigrationService, planning: Pla
   )
 
   const moves = [
-    ['advance', 'Go up the ladder: one rung, or to a stage', 'operator'],
-    ['retreat', 'Go down the ladder: one rung, or to a stage', 'operator'],
+    ['advance', 'Go up the ladder: one rung, or to a stage'],
+    ['retreat', 'Go down the ladder: one rung, or to a stage'],
   ] as const
-  for (const [command, summary, access] of moves) {
+  for (const [command, summary] of moves) {
     api.post(
       `/migrations/:id/${command}`,
       {
-        config: { access },
+        config: { access: 'operator' },
         schema: {
-          operationId: command,
-          tags: ['commands'],
-          summary,
+          ...described(command, summary),
           params: MigrationParams,
-          headers: Once,
           body: Type.Union([ToStage, Type.Null()]),
-          response: { 202: Accepted, ...problems },
+          response: accepted,
         },
       },
       async (request, reply) => {
@@ -79,12 +70,9 @@ export function commandRoutes(api: Api, service: MigrationService, planning: Pla
       {
         config: { access },
         schema: {
-          operationId: command,
-          tags: ['commands'],
-          summary,
+          ...described(command, summary),
           params: MigrationParams,
-          headers: Once,
-          response: { 202: Accepted, ...problems },
+          response: accepted,
         },
       },
       async (request, reply) => {
@@ -99,11 +87,8 @@ export function commandRoutes(api: Api, service: MigrationService, planning: Pla
     {
       config: { access: 'operator' },
       schema: {
-        operationId: 'verify',
-        tags: ['commands'],
-        summary: 'Verify everything now; with `repair`, make what differs equal and verify it again',
+        ...described('verify', 'Verify everything now; with `repair`, make what differs equal and verify it again'),
         params: MigrationParams,
-        headers: Once,
         body: Type.Union([Type.Object({ repair: Type.Optional(Type.Boolean()) }), Type.Null()]),
         response: { 202: Type.Object({ id: MigrationIdSchema, report: Type.String() }), ...problems },
       },
@@ -121,13 +106,10 @@ export function commandRoutes(api: Api, service: MigrationService, planning: Pla
     {
       config: { access: 'admin' },
       schema: {
-        operationId: 'approveGate',
-        tags: ['commands'],
-        summary: 'Let a manual gate pass, or not any more',
-        headers: Once,
+        ...described('approveGate', 'Let a manual gate pass, or not any more'),
         params: Type.Object({ id: MigrationIdSchema, gate: Type.String({ maxLength: 200 }) }),
         body: Type.Object({ approved: Type.Boolean() }),
-        response: { 202: Accepted, ...problems },
+        response: accepted,
       },
     },
     async (request, reply) => {
@@ -136,6 +118,11 @@ export function commandRoutes(api: Api, service: MigrationService, planning: Pla
       return reply.status(202).send({ id })
     },
   )
+}
+
+/** What the descriptions of all commands have alike. */
+function described(operationId: string, summary: string) {
+  return { operationId, tags: ['commands'], summary, headers: Once }
 }
 
 /** The journal's actor is the token's name, and the caller's own key makes a repeated request the same request. */

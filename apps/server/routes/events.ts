@@ -3,9 +3,9 @@ import { fail } from '@crossfade/model/failure.ts'
 import type { MigrationId } from '@crossfade/model/ids.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import type { Api } from '../api.ts'
 import { EventStreams, type EventStreamsOptions } from '../event-streams.ts'
-import type { Api } from '../server.ts'
-import { MigrationParams, problems } from './migrations.ts'
+import { MigrationParams, problems } from './route-parts.ts'
 
 /** Journal entries read at once for a reader that comes back. */
 const missedEntriesMax = 1_000

@@ -1,9 +1,9 @@
 import type { MigrationService } from '@crossfade/engine/contract.ts'
 import { Type } from 'typebox'
+import type { Api } from '../api.ts'
 import { JournalEntrySchema, MigrationIdSchema, SamplesSchema } from '../contract/migration.ts'
 import { MismatchSchema, ReportSchema } from '../contract/vocabulary.ts'
-import type { Api } from '../server.ts'
-import { MigrationParams, problems } from './migrations.ts'
+import { MigrationParams, problems } from './route-parts.ts'
 
 const listMax = 1_000
 const ListLimit = Type.Optional(Type.Integer({ minimum: 1, maximum: listMax }))

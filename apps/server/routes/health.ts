@@ -1,8 +1,8 @@
 import type { MigrationService } from '@crossfade/engine/contract.ts'
 import { Type } from 'typebox'
+import type { Api } from '../api.ts'
 import type { Metrics } from '../metrics.ts'
-import type { Api } from '../server.ts'
-import { problems } from './migrations.ts'
+import { problems } from './route-parts.ts'
 
 /** For load balancers, Kubernetes and Prometheus; outside `/api` and open, since they show no data of the migrations' databases. */
 export function healthRoutes(app: Api, service: MigrationService, metrics: Metrics): void {

@@ -1,18 +1,9 @@
 import type { MigrationService } from '@crossfade/engine/contract.ts'
 import { Type } from 'typebox'
-import {
-  ChunkSchema,
-  DetailSchema,
-  MigrationIdSchema,
-  SummarySchema,
-  TaskSchema,
-  WorkerSchema,
-} from '../contract/migration.ts'
-import { ProblemSchema, RoutingSchema } from '../contract/vocabulary.ts'
-import type { Api } from '../server.ts'
-
-export const MigrationParams = Type.Object({ id: MigrationIdSchema })
-export const problems = { '4xx': ProblemSchema, '5xx': ProblemSchema } as Record<string, unknown>
+import type { Api } from '../api.ts'
+import { ChunkSchema, DetailSchema, SummarySchema, TaskSchema, WorkerSchema } from '../contract/migration.ts'
+import { RoutingSchema } from '../contract/vocabulary.ts'
+import { MigrationParams, problems } from './route-parts.ts'
 
 /** Longest wait of a client for a new routing; it asks again after that. */
 const routingWaitMsMax = 25_000

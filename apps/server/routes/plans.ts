@@ -1,13 +1,12 @@
 import type { MigrationService } from '@crossfade/engine/contract.ts'
 import { fail } from '@crossfade/model/failure.ts'
 import { Type } from 'typebox'
+import type { Api } from '../api.ts'
 import { PlanSchema } from '../contract/migration.ts'
 import { FindingSchema } from '../contract/vocabulary.ts'
 import type { Planning } from '../planning.ts'
-import type { Api } from '../server.ts'
-import { problems } from './migrations.ts'
+import { PlanText, problems } from './route-parts.ts'
 
-export const PlanText = Type.String({ minLength: 1, description: 'The plan as YAML or JSON.' })
 const Document = Type.Object({ plan: PlanText })
 
 /** Looks at plans; changes nothing anywhere. */

@@ -1,8 +1,8 @@
 import { Type } from 'typebox'
+import type { Api } from '../api.ts'
 import { roles } from '../authentication.ts'
 import { word } from '../contract/vocabulary.ts'
-import type { Api } from '../server.ts'
-import { problems } from './migrations.ts'
+import { problems } from './route-parts.ts'
 
 /** Who is asking, so that a front end can show what may be done. */
 export function sessionRoutes(api: Api): void {
