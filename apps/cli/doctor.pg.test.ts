@@ -371,6 +371,24 @@ test('DM-17: the doctor names what a role lacks, with the SQL that gives it', as
   has(rich, 'CF2108', 'note', /enough of source\/main may not set session_replication_role/)
 })
 
+test('the doctor warns of a source that cannot be archived, unless it is left as it is or its owner archives it', async () => {
+  const cluster = await sharedTestCluster()
+  await cluster.createRole('no owner', { replication: true })
+  const url = await database('CREATE TABLE t (id int PRIMARY KEY)')
+  const name = new URL(url).pathname.slice(1)
+  await execute(url, `GRANT CREATE ON DATABASE ${name} TO "no owner"; ALTER TABLE t OWNER TO "no owner"`)
+  const source = cluster.url({ database: name, user: 'no owner' })
+  const target = await database()
+  const findings = await findingsOf({ source, target })
+  has(findings, 'CF2148', 'warn', /role no owner does not own the database of source\/main/)
+  const remedy = findings.find(({ code }) => code === 'CF2148')?.remedy ?? ''
+  assert.match(remedy, new RegExp(`ALTER DATABASE "?${name}"? OWNER TO "no owner"`))
+  const warned = async (plan: object) => (await findingsOf(plan)).some(({ code }) => code === 'CF2148')
+  assert.equal(await warned({ source, target, archive: 'leave' }), false)
+  await execute(url, `ALTER DATABASE ${name} OWNER TO "no owner"`)
+  assert.equal(await warned({ source, target }), false)
+})
+
 test('the doctor finds row security that would hide rows', async () => {
   const cluster = await sharedTestCluster()
   await cluster.createRole('guarded', { replication: true })

@@ -440,6 +440,13 @@ export const errorDefinitions = {
     remedy: 'Add it there, exclude it with `tables.columns`, or make it in a transform.',
     retry: false,
   },
+  CF2148: {
+    sentence:
+      "The role {role} does not own the database of {shard}, so it cannot archive it at `complete` as the plan asks (`archive: 'readonly'`).",
+    remedy:
+      "`ALTER DATABASE {databaseQuoted} OWNER TO {roleQuoted}`, or `GRANT {ownerQuoted} TO {roleQuoted}`, or set `archive: 'leave'` in the plan.",
+    retry: false,
+  },
   CF2201: {
     sentence: 'The role {role} may not create the schema `crossfade` in {database} of {shard}: {reason}.',
     remedy: 'As the owner of the database or a superuser: `GRANT CREATE ON DATABASE {database} TO {role}`.',
@@ -539,8 +546,8 @@ export const errorDefinitions = {
     retry: false,
   },
   CF2220: {
-    sentence: 'The role {role} of {shard} may not be used to archive it: {reason}.',
-    remedy: 'As the owner of the database: `ALTER DATABASE … SET default_transaction_read_only = on`.',
+    sentence: 'The role {role} may not archive the database of {shard}, or open it again: {reason}.',
+    remedy: 'Give the database to that role: `ALTER DATABASE … OWNER TO …`, then `crossfade resume`.',
     retry: false,
   },
   CF2221: {

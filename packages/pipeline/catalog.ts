@@ -74,6 +74,8 @@ export interface ServerFacts {
   readonly instance: string
   readonly database: string
   readonly databaseOid: number
+  /** The role that owns the database. */
+  readonly databaseOwner: string
   readonly sizeBytes: number
   readonly encoding: string
   readonly collate: string
@@ -103,6 +105,8 @@ export interface RoleFacts {
   readonly bypassRowSecurity: boolean
   /** May create schemas in this database. */
   readonly createInDatabase: boolean
+  /** Owns this database, or is a member of its owner: what ALTER DATABASE asks for. */
+  readonly ownsDatabase: boolean
   /** May set `session_replication_role`. */
   readonly setReplicationRole: boolean
 }

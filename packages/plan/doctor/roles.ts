@@ -7,22 +7,25 @@ import { allShards, type Subject } from './subject.ts'
 
 /** What the roles may and may not do. Superuser is never needed; what it would improve is a note. */
 export function checkRoles(subject: Subject): Finding[] {
-  return allShards(subject.survey).flatMap((shard) => [...checkRole(shard), ...checkTables(subject, shard)])
+  return allShards(subject.survey).flatMap((shard) => [...checkRole(subject, shard), ...checkTables(subject, shard)])
 }
 
-function checkRole({ id, server }: ShardSurvey): Finding[] {
+function checkRole({ loaded }: Subject, { id, side, server }: ShardSurvey): Finding[] {
   const { role } = server
   const details = {
     shard: id,
     role: role.name,
     roleQuoted: quoteIdentifier(role.name),
     databaseQuoted: quoteIdentifier(server.database),
+    ownerQuoted: quoteIdentifier(server.databaseOwner),
   }
   if (role.superuser) return [finding('CF2132', 'note', id, details)]
   const findings: Finding[] = []
   if (!role.replication) findings.push(finding('CF2105', 'block', id, details))
   if (!role.createInDatabase) findings.push(finding('CF2107', 'block', id, details))
   if (!role.setReplicationRole) findings.push(finding('CF2108', 'note', id, details))
+  const isArchived = side === 'source' && loaded.document.archive !== 'leave'
+  if (isArchived && !role.ownsDatabase) findings.push(finding('CF2148', 'warn', id, details))
   return findings
 }
 

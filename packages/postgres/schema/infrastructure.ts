@@ -74,7 +74,8 @@ export function createInfrastructure(options: InfrastructureOptions): PostgresIn
 
   return {
     async createControlSchema(side, floor) {
-      if (side === 'source') await each('source', unarchiveDatabase)
+      // What an earlier plan archived may be a source once more, or the target of the way back by a new plan.
+      await each(side, unarchiveDatabase)
       await each(side, createControlSchema)
       if (floor) await each(side, (client) => raiseEpochFloor(client, migration, floor))
     },

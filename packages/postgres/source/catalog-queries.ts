@@ -7,7 +7,7 @@ export const serverQuery = `
 SELECT json_build_object(
   'version', current_setting('server_version_num')::int,
   'instance', concat_ws(' ', extract(epoch FROM pg_postmaster_start_time())::numeric, current_setting('port'), inet_server_addr()),
-  'database', d.datname, 'databaseOid', d.oid::bigint, 'sizeBytes', pg_database_size(d.oid),
+  'database', d.datname, 'databaseOid', d.oid::bigint, 'databaseOwner', pg_get_userbyid(d.datdba), 'sizeBytes', pg_database_size(d.oid),
   'encoding', pg_encoding_to_char(d.encoding), 'collate', d.datcollate, 'ctype', d.datctype,
   'localeProvider', coalesce(to_jsonb(d)->>'datlocprovider', 'c'),
   'timezone', (SELECT reset_val FROM pg_settings WHERE name = 'log_timezone'),
@@ -21,7 +21,8 @@ SELECT json_build_object(
   'usedConnections', (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
   'maxSlotWalKeepBytes', (SELECT nullif(setting::bigint, -1) * 1048576 FROM pg_settings WHERE name = 'max_slot_wal_keep_size'),
   'role', json_build_object('name', r.rolname, 'superuser', r.rolsuper, 'replication', r.rolreplication OR r.rolsuper,
-    'bypassRowSecurity', r.rolbypassrls OR r.rolsuper, 'createInDatabase', has_database_privilege(d.oid, 'CREATE'))
+    'bypassRowSecurity', r.rolbypassrls OR r.rolsuper, 'createInDatabase', has_database_privilege(d.oid, 'CREATE'),
+    'ownsDatabase', pg_has_role(d.datdba, 'USAGE'))
 ) FROM pg_database d, pg_roles r WHERE d.datname = current_database() AND r.rolname = current_user`
 
 /** Fails for a role that may not; the answer is then no. Parameter privileges exist from version 15 on. */
