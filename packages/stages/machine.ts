@@ -41,34 +41,17 @@ export type Answer =
 /** Where a command leads from a rung: a neighbour, nowhere (`null`: it moves nothing), or a refusal. */
 type Rule = { readonly to: Stage | null } | { readonly refusal: Refusal }
 
-const nowhere: Rule = { to: null }
+const takeBack: Rule = { to: 'off' }
 const over: Rule = { refusal: 'complete' }
 const cutOver: Rule = { refusal: 'cut-over' }
+const restable = { pause: { to: null }, resume: { to: null } } satisfies Partial<Record<Command, Rule>>
 
 const rules: Record<Stage, Record<Command, Rule>> = {
-  off: {
-    advance: { to: 'dualwrite' },
-    retreat: { refusal: 'bottom' },
-    abort: { to: 'off' },
-    pause: nowhere,
-    resume: nowhere,
-  },
-  dualwrite: {
-    advance: { to: 'shadow' },
-    retreat: { to: 'off' },
-    abort: { to: 'off' },
-    pause: nowhere,
-    resume: nowhere,
-  },
-  shadow: {
-    advance: { to: 'live' },
-    retreat: { to: 'dualwrite' },
-    abort: { to: 'off' },
-    pause: nowhere,
-    resume: nowhere,
-  },
-  live: { advance: { to: 'rampdown' }, retreat: { to: 'shadow' }, abort: cutOver, pause: nowhere, resume: nowhere },
-  rampdown: { advance: { to: 'complete' }, retreat: { to: 'live' }, abort: cutOver, pause: nowhere, resume: nowhere },
+  off: { advance: { to: 'dualwrite' }, retreat: { refusal: 'bottom' }, abort: takeBack, ...restable },
+  dualwrite: { advance: { to: 'shadow' }, retreat: { to: 'off' }, abort: takeBack, ...restable },
+  shadow: { advance: { to: 'live' }, retreat: { to: 'dualwrite' }, abort: takeBack, ...restable },
+  live: { advance: { to: 'rampdown' }, retreat: { to: 'shadow' }, abort: cutOver, ...restable },
+  rampdown: { advance: { to: 'complete' }, retreat: { to: 'live' }, abort: cutOver, ...restable },
   complete: { advance: over, retreat: over, abort: over, pause: over, resume: over },
 }
 
