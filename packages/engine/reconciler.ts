@@ -99,7 +99,8 @@ class Driver {
       const next = nextMove(place)
       const resting = place.paused || state.failure !== null
       try {
-        if (next.kind === 'reverse') await this.#append(state, entry('move-reversed', next.move))
+        if (resting && this.#isUnsettled(state)) await this.#settle(state)
+        else if (next.kind === 'reverse') await this.#append(state, entry('move-reversed', next.move))
         else if (next.kind === 'rest' || resting) await this.#wait()
         else if (next.kind === 'end') await this.#end()
         else if (next.kind === 'continue') await this.#carryOn(next.move)
@@ -154,10 +155,12 @@ class Driver {
     const watching = this.#watch(stop)
     try {
       stop.signal.throwIfAborted()
-      const result = await step.run(this.#stepPorts(step, state, stop.signal))
+      const since = Date.parse(state.steps[step.name]!.startedAt)
+      const result = await step.run(this.#stepPorts(step.name, since, state, stop.signal))
       await this.#state.append([entry('step-finished', { step: step.name, result: result ?? {} })])
     } catch (error) {
-      if (this.#signal.aborted) throw error
+      // Why this process must let go counts, not what became of the step by it.
+      this.#signal.throwIfAborted()
       if (stop.signal.aborted && stop.signal.reason === interrupted) return
       if (isStale(error)) throw error
       await this.#failed(step, error)
@@ -220,12 +223,31 @@ class Driver {
   async #reportFailedTasks(): Promise<void> {
     const [failed] = await this.#ports.tasks.list({ states: ['failed'] })
     if (!failed?.failure || this.#state.seen.failure) return
+    // On the way to off what failed is being taken away.
+    if (this.#state.seen.place.desired === 'off') return
     // While a step waits for this very task, the step says it.
     if (failed.kind !== 'stream' && this.#state.seen.place.moving) return
     await this.#state.append([entry('stopped', { failure: taskFailureView(failed.failure, failed.name, null) })])
   }
 
-  #stepPorts(step: Step, state: MigrationState, signal: AbortSignal): StepPorts {
+  /** A cutover was left in the middle: clients wait behind a fence, or hooks for a word. */
+  #isUnsettled(state: MigrationState): boolean {
+    if (state.routing.fenced.length > 0) return true
+    const hooked = this.#ports.plan.cutover.hooks.length > 0
+    return hooked && state.lastNote !== null && state.lastNote.event !== 'told'
+  }
+
+  /** While the migration rests no step will come and bring it to its end. */
+  async #settle(state: MigrationState): Promise<void> {
+    try {
+      await this.#parts.track.settle(this.#stepPorts('settle', this.#parts.clock.now(), state, this.#signal))
+    } catch (error) {
+      if (this.#signal.aborted || isLost(error)) throw error
+      await this.#parts.clock.sleep(LOOK_MS, this.#signal)
+    }
+  }
+
+  #stepPorts(name: string, since: number, state: MigrationState, signal: AbortSignal): StepPorts {
     const { store } = this.#parts
     const migration = this.#ports.migration
     let told: string | null = null
@@ -234,7 +256,7 @@ class Driver {
       signal,
       routing: routingBoard(this.#state),
       hooks: this.#parts.hooks,
-      since: Date.parse(state.steps[step.name]!.startedAt),
+      since,
       entered: Date.parse(state.enteredAt[state.place.stage]!),
       journal: {
         findings: async (findings) => {
@@ -244,7 +266,7 @@ class Driver {
       detail(text) {
         if (text === told) return
         told = text
-        void store.board.put(migration, 'step', step.name, { text }).catch(() => undefined)
+        void store.board.put(migration, 'step', name, { text }).catch(() => undefined)
       },
     }
   }

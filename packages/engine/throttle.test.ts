@@ -46,12 +46,28 @@ test('DM-15 DM-16: over the budget the rate is cut again and again, never below 
   const throttle = new Throttle(limits)
   settled(throttle)
   let decision = throttle.decide(quiet)
-  for (let index = 0; index < 60; index += 1) decision = throttle.decide({ ...quiet, latencyMs: 13 })
+  const rates: number[] = []
+  for (let index = 0; index < 20; index += 1) {
+    decision = throttle.decide({ ...quiet, latencyMs: 13 })
+    rates.push(decision.bytesPerSecondMax!)
+  }
   assert.equal(decision.state, 'slowed')
   assert.match(decision.reason, /slower: latency 13 ms, baseline 10 ms, budget 5 %/)
+  assert.equal(Math.min(...rates), RATE_LEAST)
   assert.equal(decision.bytesPerSecondMax, RATE_LEAST)
   for (let index = 0; index < 5; index += 1) decision = throttle.decide(quiet)
   assert.ok(decision.bytesPerSecondMax! > RATE_LEAST)
+})
+
+test('DM-15: a system that is as slow at the least rate is slow without us: that is its baseline then, and the rate grows again', () => {
+  const throttle = new Throttle(limits)
+  settled(throttle)
+  let decision = throttle.decide(quiet)
+  for (let index = 0; index < 60; index += 1) decision = throttle.decide({ ...quiet, latencyMs: 13 })
+  assert.match(decision.reason, /within the budget: latency 13 ms, baseline 13 ms/)
+  assert.ok(decision.bytesPerSecondMax! > RATE_FIRST)
+  for (let index = 0; index < 8; index += 1) decision = throttle.decide({ ...quiet, latencyMs: 15 })
+  assert.match(decision.reason, /slower: latency 15 ms, baseline 13 ms/)
 })
 
 test('one slow answer changes nothing', () => {

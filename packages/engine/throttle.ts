@@ -13,6 +13,12 @@ const RECENT_LOOKS = 5
 /** The baseline is a low quantile of the last looks: what the system answers in when we hardly disturb it. */
 const BASELINE_LOOKS = 300
 const BASELINE_QUANTILE = 0.2
+/**
+ * A system that is slow while the rate is at its least is so without us. Looks at the least rate count once what went on before has died down, and over so many of them; then
+ * their median is a baseline too. Without it the spread of a busy system's own latency would hold the rate down for ever.
+ */
+const SETTLING_LOOKS = 3
+const QUIET_LOOKS = 5
 /** Under this a difference is noise of the clock and of the network. */
 const NOISE_MS = 0.3
 
@@ -48,6 +54,10 @@ export interface ThrottleDecision {
 export class Throttle {
   readonly #limits: ThrottleLimits
   readonly #latencies: number[] = []
+  /** Latencies at the least rate, without a break; and what they came to when there were last enough of them. */
+  readonly #quiet: number[] = []
+  #quietBaseline = 0
+  #quietAge = 0
   #rate: number | null
 
   constructor(limits: ThrottleLimits) {
@@ -60,9 +70,10 @@ export class Throttle {
     if (look.latencyMs !== null) {
       this.#latencies.push(look.latencyMs)
       if (this.#latencies.length > BASELINE_LOOKS) this.#latencies.shift()
+      this.#listenAtLeast(look.latencyMs)
     }
     const latencyMs = quantile(this.#latencies.slice(-RECENT_LOOKS), 0.5)
-    const baselineMs = quantile(this.#latencies, BASELINE_QUANTILE)
+    const baselineMs = this.#baseline()
     const seen = { latencyMs, baselineMs, budget }
     const walExceeded = look.walHeld && look.walHeld.bytes > this.#limits.walBytesMax ? look.walHeld : null
     const pause = this.#reasonToPause(look)
@@ -101,6 +112,25 @@ export class Throttle {
       ...seen,
       walExceeded,
     }
+  }
+
+  #listenAtLeast(latencyMs: number): void {
+    this.#quietAge += 1
+    if (this.#quietAge > BASELINE_LOOKS) this.#quietBaseline = 0
+    if (this.#rate === null || this.#rate > RATE_LEAST) {
+      this.#quiet.length = 0
+      return
+    }
+    this.#quiet.push(latencyMs)
+    const settled = this.#quiet.slice(SETTLING_LOOKS)
+    if (settled.length < QUIET_LOOKS) return
+    this.#quietBaseline = quantile(settled.slice(-QUIET_LOOKS), 0.5)!
+    this.#quietAge = 0
+  }
+
+  #baseline(): number | null {
+    const low = quantile(this.#latencies, BASELINE_QUANTILE)
+    return low === null ? null : Math.max(low, this.#quietBaseline)
   }
 
   #lower(factor: number): number {

@@ -31,7 +31,7 @@ function scene(seed = 1) {
         },
       },
       clock: process.clock,
-      places: { copy: 2 },
+      places: { copy: 2, reconcile: 1 },
       run,
       throttle: () => async () => undefined,
       memoryBytes: () => 7,
@@ -60,6 +60,17 @@ test('a worker killed with -9 is taken over within 6 s, with a higher epoch', as
     assert.ok(await scheduler.runUntil(() => epochs.length === 2, TAKEOVER_MS_MAX), `seed ${seed}`)
     assert.ok(epochs[1]! > epochs[0]!)
   }
+})
+
+test('a reconciler is taken up again whatever ends it: nothing else could move or abort its migration', async () => {
+  const { scheduler, store, start } = scene()
+  await store.tasks.add(migration, [{ name: 'reconcile', kind: 'reconcile', payload: {} }])
+  let starts = 0
+  start('first', async () => {
+    starts += 1
+    throw new Error('never seen before')
+  })
+  assert.ok(await scheduler.runUntil(() => starts > 20, 3_600_000), `${starts} starts`)
 })
 
 test('a task keeps its lease for as long as it runs', async () => {

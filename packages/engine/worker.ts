@@ -166,7 +166,8 @@ export class Worker {
         return
       }
       const attempts = clock.now() - begun > STEADY_MS ? 1 : work.attempts + 1
-      const again = retries(failure, attempts)
+      // Without its reconciler a migration stands still and can't even be aborted: that one is taken up again whatever ended it.
+      const again = work.kind === 'reconcile' || retries(failure, attempts)
       const told = { code: failure.code, message: failure.message, retry: again, at: clock.now() }
       const rest = backoffMs(attempts - 1, work.kind === 'stream' ? STREAM_LONGEST_MS : undefined)
       await store.tasks.fail(claim, told, attempts, again ? rest : null).catch(() => undefined)

@@ -41,6 +41,7 @@ export interface SimulationResult {
 
 const TROUBLE_MS = 40_000
 const CALM_MS_MAX = 240_000
+const FENCED_MS_MAX = 30_000
 const DRAIN_MS = 20_000
 const COMMAND_MS_MAX = 4_000
 const RESTART_MS_MAX = 3_000
@@ -108,6 +109,14 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   await scheduler.runUntil(() => false, TROUBLE_MS)
   Object.assign(faults, noFaults)
   const state = new JournaledState(shared, migration)
+  // Also a migration that is paused, or stopped for a person, must not leave clients behind a fence.
+  await state.refresh()
+  shared.bell.listen((_migration, topic) => {
+    if (topic === 'work') void state.refresh()
+  })
+  if (!(await scheduler.runUntil(() => state.seen.routing.fenced.length === 0, FENCED_MS_MAX))) {
+    ledger.violation(`fenced, and nobody opens: ${describe(state.seen)}`)
+  }
   void calm(service, state)
   const rested = await scheduler.runUntil(() => ledger.violations.length > 0 || isAtRest(state.seen), CALM_MS_MAX)
   writing = false

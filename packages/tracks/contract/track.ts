@@ -13,6 +13,11 @@ export interface Track {
   /** Called about once a second while the migration is at a rung or on its way from it; keeps what must run there. Idempotent and quick. */
   readonly upkeep: Readonly<Record<Stage, (ports: TrackPorts) => Promise<void>>>
   readonly handlers: Readonly<Record<TaskKind, TaskHandler>>
+  /**
+   * Brings what a process left in the middle to a safe end: taken back, or gone forward with. Called whenever no step runs and the last change of the routing was not its last word,
+   * also while the migration is paused or stopped, for clients wait behind a fence. Idempotent.
+   */
+  settle(ports: StepPorts): Promise<void>
 }
 
 export interface Ways {

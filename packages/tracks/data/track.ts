@@ -2,7 +2,7 @@ import type { Stage } from '@crossfade/model/stage.ts'
 import type { Step, Track, Ways } from '../contract/track.ts'
 import { catchUpStep } from './catch-up.ts'
 import { copyStep, planCopyStep } from './copy.ts'
-import { cutoverStep } from './cutover.ts'
+import { cutoverStep, settle } from './cutover.ts'
 import { taskHandlers } from './handlers.ts'
 import { backupStep, compareSchemasStep, controlSchemaStep, createSchemaStep, publishStep } from './preparation.ts'
 import {
@@ -65,6 +65,7 @@ export const dataTrack: Track = {
     complete: quietUpkeep,
   },
   handlers: taskHandlers,
+  settle,
 }
 
 /** The steps of the way from one rung to its neighbour. */
