@@ -1,8 +1,8 @@
 // Interruptions and changes of mind, on real databases through the whole engine.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { leftoversIn } from '@crossfade/simulator/leftovers.ts'
 import type { Ladder } from './harness/ladder.ts'
-import { leftoversIn } from './harness/leftovers.ts'
 import { eventually, type Place, run, startPlace, withMove } from './harness/move.ts'
 import { differences } from './harness/same.ts'
 

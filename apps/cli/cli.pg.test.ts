@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { leftoversIn } from '@crossfade/simulator/leftovers.ts'
 import pg from 'pg'
 import { buildProgram } from './program.ts'
 import { runCommand, startCommand } from './testing/command.ts'
@@ -146,7 +147,7 @@ test('main path: init, doctor, plan, apply, status, verify, advance, retreat, hi
   assert.ok((await json('history')).value.length > 20)
   const aborted = await json('abort', '--yes')
   assert.deepEqual([aborted.code, aborted.value.status], [0, 'aborted'])
-  for (const url of [source, x, y]) assert.deepEqual(await leftovers(url), [], url)
+  for (const url of [source, x, y]) assert.deepEqual(await leftoversIn(url), [], url)
   assert.equal((await run('status', '--all')).stdout.includes('aborted'), true)
   await endsItsControlDatabase(cwd)
 })
@@ -196,7 +197,7 @@ test('Ctrl-C detaches from apply with 130 and says how to go on; a kill -9 is ri
   assert.equal(approved.code, 0, approved.stderr)
   assert.equal((await third.ended).code, 0)
   assert.equal((await runCommand(['abort', '--yes'], options)).code, 0)
-  for (const url of [source, target]) assert.deepEqual(await leftovers(url), [])
+  for (const url of [source, target]) assert.deepEqual(await leftoversIn(url), [])
 })
 
 test('a plan that blocks is not started: exit 1, nothing changed', async () => {
@@ -206,25 +207,8 @@ test('a plan that blocks is not started: exit 1, nothing changed', async () => {
   const { code, stdout } = await runCommand(['apply', 'move.yaml'], { cwd, env: { S: source, T: target } })
   assert.equal(code, 1)
   assert.match(stdout, /CF2117 public\.users already exists/)
-  for (const url of [source, target]) assert.deepEqual(await leftovers(url), [])
+  for (const url of [source, target]) assert.deepEqual(await leftoversIn(url), [])
 })
-
-/** What of ours is in a database. */
-async function leftovers(url: string): Promise<string[]> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    const { rows } = await client.query<{ name: string }>(
-      `SELECT 'schema ' || nspname AS name FROM pg_namespace WHERE nspname LIKE 'crossfade%'
-       UNION ALL SELECT 'publication ' || pubname FROM pg_publication
-       UNION ALL SELECT 'trigger ' || tgname FROM pg_trigger WHERE tgname LIKE 'crossfade%'
-       UNION ALL SELECT 'slot ' || slot_name FROM pg_replication_slots WHERE database = current_database()`,
-    )
-    return rows.map(({ name }) => name)
-  } finally {
-    await client.end()
-  }
-}
 
 /** The last process that used it stops it, and only its files stay. */
 async function endsItsControlDatabase(cwd: string): Promise<void> {

@@ -157,23 +157,16 @@ CREATE TABLE role_permissions (
 );
 `
 
-/** How the plan finds the shard key of each table. */
-export const messagingShardKeys = {
-  tenants: 'id',
-  tenant_settings: 'tenant_id',
-  tenant_limits: 'tenant_id',
-  tenant_feature_flags: 'tenant_id',
-  channels: 'tenant_id',
-  channel_configurations: 'channel_id -> channels.id',
-  channel_credentials: 'channel_id -> channels.id',
-  webhooks: 'tenant_id',
-  webhook_events: 'webhook_id -> webhooks.id',
-  webhook_deliveries: 'webhook_id -> webhooks.id',
-  message_templates: 'tenant_id',
-  api_keys: 'tenant_id',
-  users: 'tenant_id',
-  roles: 'tenant_id',
-  role_permissions: 'role_id -> roles.id',
-} as const
-
-export const messagingReferenceTables = ['permissions'] as const
+/** How a plan finds the shard key of each table: the `tables` of any plan that moves the messaging system. */
+export const messagingTables = {
+  shardKey: 'tenant_id',
+  shardKeys: {
+    tenants: 'id',
+    channel_configurations: { via: 'channel_id', parent: 'channels' },
+    channel_credentials: { via: 'channel_id', parent: 'channels' },
+    webhook_events: { via: 'webhook_id', parent: 'webhooks' },
+    webhook_deliveries: { via: 'webhook_id', parent: 'webhooks' },
+    role_permissions: { via: 'role_id', parent: 'roles' },
+  },
+  reference: ['permissions'],
+}

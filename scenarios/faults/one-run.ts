@@ -5,6 +5,7 @@ import type { MigrationId } from '@crossfade/model/ids.ts'
 import { rung, type Stage } from '@crossfade/model/stage.ts'
 import { route } from '@crossfade/routing/route.ts'
 import { readLedger } from '@crossfade/simulator/ledger.ts'
+import { leftoversOn } from '@crossfade/simulator/leftovers.ts'
 import type { SimulatedSide } from '@crossfade/simulator/messaging-shards.ts'
 import { proveLedger } from '@crossfade/simulator/prove.ts'
 import { seededRandom } from '@crossfade/simulator/random.ts'
@@ -12,7 +13,6 @@ import { spawnTraffic, type TrafficProcess } from '@crossfade/simulator/spawn-tr
 import { type OpenCrossfade, openCrossfade } from 'crossfade/wiring/open.ts'
 import pg from 'pg'
 import { resolved } from '../harness/ladder.ts'
-import { leftoversIn } from '../harness/leftovers.ts'
 import { sidesDiffer } from '../harness/sides.ts'
 import type { FaultKind, Struck } from './kinds.ts'
 import { Striker } from './striker.ts'
@@ -249,12 +249,7 @@ class Run {
 
   async #leftovers(): Promise<string[]> {
     const { source, target } = this.#system
-    const found = await Promise.all(
-      [...source.shards, ...target.shards].map(async ([shard, { url }]) =>
-        (await leftoversIn(url)).map((what) => `${shard}: ${what}`),
-      ),
-    )
-    return found.flat()
+    return (await Promise.all([leftoversOn(source), leftoversOn(target)])).flat()
   }
 
   /** The ledger against the side that answers now, every row on every shard of it. */

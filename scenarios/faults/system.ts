@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Cluster, startCluster } from '@crossfade/embedded/cluster.ts'
 import { type FaultProxy, startFaultProxy } from '@crossfade/embedded/fault-proxy.ts'
-import type { Plan } from '@crossfade/plan/define.ts'
-import { hash, via } from '@crossfade/plan/define.ts'
+import { hash, type Plan } from '@crossfade/plan/define.ts'
+import { messagingTables } from '@crossfade/simulator/messaging-schema.ts'
 import {
   messagingBuckets,
   populateSide,
@@ -109,18 +109,7 @@ function planOf(seed: number, source: Shards, target: Shards): Plan {
     name: `faults-${seed}`,
     source: { shards: source, topology: hash({ buckets: messagingBuckets }) },
     target: { shards: target, topology: hash({ buckets: messagingBuckets }) },
-    tables: {
-      shardKey: 'tenant_id',
-      shardKeys: {
-        tenants: 'id',
-        channel_configurations: via('channel_id', 'channels'),
-        channel_credentials: via('channel_id', 'channels'),
-        webhook_events: via('webhook_id', 'webhooks'),
-        webhook_deliveries: via('webhook_id', 'webhooks'),
-        role_permissions: via('role_id', 'roles'),
-      },
-      reference: ['permissions'],
-    },
+    tables: messagingTables,
     // Tiny chunks, so that a fault finds some done, some under way and some waiting.
     copy: { chunkBytesMax: '64 KiB' },
     gates: { live: [{ kind: 'verified' }, { kind: 'lag', limit: 1_000 }], complete: [] },

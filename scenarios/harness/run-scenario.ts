@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Cluster } from '@crossfade/embedded/cluster.ts'
 import { freshDatabase } from '@crossfade/embedded/testing.ts'
 import type { Plan } from '@crossfade/plan/define.ts'
+import { leftoversIn } from '@crossfade/simulator/leftovers.ts'
 import pg from 'pg'
 import { Ladder, quickPlan } from './ladder.ts'
 import { differences } from './same.ts'
@@ -56,8 +57,8 @@ export async function runScenario(directory: string, servers: Servers): Promise<
       'source and target differ after the way back',
     )
     await ladder.goTo('complete')
-    assert.deepEqual(await leftovers(source.url), [], 'left on the source')
-    assert.deepEqual(await leftovers(target.url), [], 'left on the target')
+    assert.deepEqual(await leftoversIn(source.url), [], 'left on the source')
+    assert.deepEqual(await leftoversIn(target.url), [], 'left on the target')
     for (const { sql, rows } of scenario.expected) assert.deepEqual(await read(target.url, sql), rows, sql)
   } finally {
     await ladder?.close()
@@ -100,16 +101,4 @@ async function read(url: string, sql: string): Promise<(string | null)[][]> {
   } finally {
     await client.end()
   }
-}
-
-/** What of ours is still in a database, looked for without our code. */
-async function leftovers(url: string): Promise<string[]> {
-  const rows = await read(
-    url,
-    `SELECT 'slot ' || slot_name FROM pg_replication_slots WHERE slot_name LIKE 'crossfade%' AND database = current_database()
-     UNION ALL SELECT 'publication ' || pubname FROM pg_publication WHERE pubname LIKE 'crossfade%'
-     UNION ALL SELECT 'schema ' || nspname FROM pg_namespace WHERE nspname LIKE 'crossfade%'
-     UNION ALL SELECT 'trigger ' || tgname FROM pg_trigger WHERE tgname LIKE 'crossfade%'`,
-  )
-  return rows.map(([what]) => what!)
 }

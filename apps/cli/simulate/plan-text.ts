@@ -1,17 +1,16 @@
 import type { Side } from '@crossfade/model/stage.ts'
-import { messagingReferenceTables, messagingShardKeys } from '@crossfade/simulator/messaging-schema.ts'
+import { messagingTables } from '@crossfade/simulator/messaging-schema.ts'
 import { messagingBuckets, type SimulatedSide } from '@crossfade/simulator/messaging-shards.ts'
 
 /** A plan for simulated shards, as a person would write it. The servers trust this machine, so their URLs hold no secret. */
 export function simulatedPlan(sides: Record<Side, SimulatedSide>): string {
   const shards = (side: Side) =>
     [...sides[side].shards].map(([shard, { url }]) => `      '${shard.slice(side.length + 1)}': '${url}',`).join('\n')
-  const keys = Object.entries(messagingShardKeys)
-    .filter(([, key]) => key !== 'tenant_id')
-    .map(([table, key]) => {
-      const parent = /^(\w+) -> (\w+)\./.exec(key)
-      return `      ${table}: ${parent ? `via('${parent[1]}', '${parent[2]}')` : `'${key}'`},`
-    })
+  const keys = Object.entries(messagingTables.shardKeys)
+    .map(
+      ([table, key]) =>
+        `      ${table}: ${typeof key === 'string' ? `'${key}'` : `via('${key.via}', '${key.parent}')`},`,
+    )
     .join('\n')
   return `// A plan for the shards that \`crossfade simulate\` has started.
 import { definePlan, hash, via } from '@crossfade/plan/define.ts'
@@ -31,11 +30,11 @@ ${shards('target')}
     topology: hash({ buckets: ${messagingBuckets} }),
   },
   tables: {
-    shardKey: 'tenant_id',
+    shardKey: '${messagingTables.shardKey}',
     shardKeys: {
 ${keys}
     },
-    reference: ${JSON.stringify(messagingReferenceTables).replaceAll('"', "'")},
+    reference: ${JSON.stringify(messagingTables.reference).replaceAll('"', "'")},
   },
 })
 `

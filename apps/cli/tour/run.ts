@@ -4,12 +4,12 @@ import type { MigrationId } from '@crossfade/model/ids.ts'
 import { rung, type Stage } from '@crossfade/model/stage.ts'
 import { route } from '@crossfade/routing/route.ts'
 import { readLedger } from '@crossfade/simulator/ledger.ts'
+import { leftoversOn } from '@crossfade/simulator/leftovers.ts'
 import { type Proof, proveLedger } from '@crossfade/simulator/prove.ts'
 import { spawnTraffic, type TrafficProcess } from '@crossfade/simulator/spawn-traffic.ts'
 import pg from 'pg'
 import { openCrossfade } from '../wiring/open.ts'
 import { resolvePlanFile } from '../wiring/planning.ts'
-import { findLeftovers } from './leftovers.ts'
 import { narrate } from './narrate.ts'
 import { type Scene, setScene, shardUrls, tourPlanPath } from './scene.ts'
 import { holds, summarise, type TourSummary } from './summary.ts'
@@ -92,7 +92,7 @@ export async function runTour(options: TourOptions): Promise<TourEnd> {
     const migration = await service.get(id)
     say('Holding the ledger against the databases …')
     const { proof, acknowledged } = await prove(scene, migration)
-    const leftovers = (await Promise.all([findLeftovers(scene.source), findLeftovers(scene.target)])).flat()
+    const leftovers = (await Promise.all([leftoversOn(scene.source), leftoversOn(scene.target)])).flat()
     const rowsVerified = (await service.reports(id)).reduce((sum, report) => sum + report.rows, 0)
     const summary = summarise({ migration, traffic: last, acknowledged, proof, rowsVerified, leftovers, startedAt })
     return { summary, holds: holds(summary), proof, leftovers, consoleUrl: `${server.url}/migrations/${id}`, close }
