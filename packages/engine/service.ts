@@ -58,26 +58,27 @@ export function createMigrationService(options: ServiceOptions): MigrationServic
 
   /** Journals what a command means at the place where the migration is at this moment. */
   async function command(id: MigrationId, name: Command, asker: Asker, to?: Stage): Promise<void> {
-    const { endedAt } = await record(id)
+    await record(id)
     for (let tries = 1; ; tries += 1) {
       const state = await stateOf(id).refresh()
       // Asked before what is allowed now: the command itself may have led to where it is refused.
-      if (await answeredBefore(id, name, asker)) break
+      if (await answeredBefore(id, name, asker)) return
       const given = answer(state.place, name, to)
       if (!given.allowed) throw fail('CF6002', { command: name, reason: refusals[given.refusal] })
       const { desired, paused, aborting } = given.place
+      // Before the entry that takes the failure back: whoever sees that one must not find the failed task and stop once more.
+      if (name !== 'pause') await store.tasks.revive(id)
       try {
         await append(id, entry('commanded', { command: name, desired, paused, aborting }, asker.actor), asker, {
           expectedVersion: state.version,
           paused,
           part: name,
         })
-        break
+        return
       } catch (error) {
         if (!isStale(error) || tries >= COMMAND_TRIES_MAX) throw error
       }
     }
-    if (name !== 'pause' && endedAt === null) await store.tasks.revive(id)
   }
 
   /** What the same request did when it came the first time; null for a new one. */

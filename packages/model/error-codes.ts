@@ -447,6 +447,11 @@ export const errorDefinitions = {
       "`ALTER DATABASE {databaseQuoted} OWNER TO {roleQuoted}`, or `GRANT {ownerQuoted} TO {roleQuoted}`, or set `archive: 'leave'` in the plan.",
     retry: false,
   },
+  CF2149: {
+    sentence: 'The role {role} may not create tables in the schema {schema} of {shard}.',
+    remedy: '`GRANT CREATE ON SCHEMA {schemaQuoted} TO {roleQuoted}`.',
+    retry: false,
+  },
   CF2201: {
     sentence: 'The role {role} may not create the schema `crossfade` in {database} of {shard}: {reason}.',
     remedy: 'As the owner of the database or a superuser: `GRANT CREATE ON DATABASE {database} TO {role}`.',

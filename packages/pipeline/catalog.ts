@@ -172,6 +172,8 @@ export interface DatabaseObjects {
   readonly extensions: readonly { readonly name: string; readonly version: string }[]
   readonly availableExtensions: readonly string[]
   readonly eventTriggers: readonly string[]
+  /** Schemas of the user in which the role may not create anything. */
+  readonly closedSchemas: readonly string[]
   /** Counted up to 1,000. */
   readonly largeObjects: number
   readonly publications: readonly { readonly name: string; readonly allTables: boolean }[]

@@ -24,7 +24,7 @@ export function isMovable(table: CatalogTable): boolean {
   return table.partitionOf === null && table.extension === null
 }
 
-/** Picks the tables of the plan and checks that every source shard has them alike (CF1014, CF1015, CF1019 to `report`). */
+/** Picks the tables of the plan and checks that every source shard has them alike (CF1010, CF1014, CF1015, CF1019 to `report`). */
 export function selectTables(
   shards: readonly ShardSurvey[],
   choices: Pick<NonNullable<PlanDocument['tables']>, 'include' | 'exclude'>,
@@ -42,14 +42,23 @@ export function selectTables(
       if (included.length > 0 && excluded.length === 0) matched.set(tableKey(table.name), table)
     }
   }
-  for (const pattern of [...include, ...exclude]) {
-    if (!pattern.used && pattern.text !== '*') report(fail('CF1014', { pattern: pattern.text, place: pattern.place }))
+  for (const pattern of include) {
+    // A table that is named and is not there would be missed on the target, one that a pattern might have meant perhaps not.
+    const isName =
+      !pattern.text.includes('*') && !shards.some(({ tables }) => tables.some(({ name }) => pattern.matches(name)))
+    if (isName && shards.length > 0) report(fail('CF1010', { table: pattern.text, place: pattern.place }))
+    else reportUnused(pattern, report)
   }
+  for (const pattern of exclude) reportUnused(pattern, report)
   const all = [...matched.values()].sort(compareTables)
   const movable = all.filter((table) => table.kind !== 'foreign')
   if (movable.length === 0 && shards.length > 0) report(fail('CF1015'))
   const tables = movable.map((table) => ({ table, onShards: findOnShards(table, shards, report) }))
   return { tables, foreignTables: all.filter((table) => table.kind === 'foreign') }
+}
+
+function reportUnused({ used, text, place }: UsedPattern, report: (failure: Failure) => void): void {
+  if (!used && text !== '*') report(fail('CF1014', { pattern: text, place }))
 }
 
 function findOnShards(

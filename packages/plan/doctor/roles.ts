@@ -7,7 +7,11 @@ import { allShards, type Subject } from './subject.ts'
 
 /** What the roles may and may not do. Superuser is never needed; what it would improve is a note. */
 export function checkRoles(subject: Subject): Finding[] {
-  return allShards(subject.survey).flatMap((shard) => [...checkRole(subject, shard), ...checkTables(subject, shard)])
+  return allShards(subject.survey).flatMap((shard) => [
+    ...checkRole(subject, shard),
+    ...checkSchemas(subject, shard),
+    ...checkTables(subject, shard),
+  ])
 }
 
 function checkRole({ loaded }: Subject, { id, side, server }: ShardSurvey): Finding[] {
@@ -27,6 +31,18 @@ function checkRole({ loaded }: Subject, { id, side, server }: ShardSurvey): Find
   const isArchived = side === 'source' && loaded.document.archive !== 'leave'
   if (isArchived && !role.ownsDatabase) findings.push(finding('CF2148', 'warn', id, details))
   return findings
+}
+
+/** The tables are made in schemas that are there already, or in new ones. */
+function checkSchemas({ resolution, loaded }: Subject, { id, side, server, objects }: ShardSurvey): Finding[] {
+  if (side === 'source' || loaded.document.schema?.mode === 'existing') return []
+  const needed = new Set(resolution.plan?.tables.map((table) => table.target.schema))
+  return objects.closedSchemas.flatMap((schema) => {
+    if (!needed.has(schema)) return []
+    const role = { role: server.role.name, roleQuoted: quoteIdentifier(server.role.name) }
+    const details = { shard: id, schema, schemaQuoted: quoteIdentifier(schema), ...role }
+    return [finding('CF2149', 'block', `${id} ${schema}`, details)]
+  })
 }
 
 /** Publications and fences need ownership; row security must not hide rows from the copy. */

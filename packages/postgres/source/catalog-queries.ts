@@ -3,10 +3,11 @@
 /** Schemas whose tables are never the user's. */
 const userSchema = `n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'crossfade', 'crossfade_control')`
 
+/** A server may have many addresses; no two start in the same microsecond with the same port. */
 export const serverQuery = `
 SELECT json_build_object(
   'version', current_setting('server_version_num')::int,
-  'instance', concat_ws(' ', extract(epoch FROM pg_postmaster_start_time())::numeric, current_setting('port'), inet_server_addr()),
+  'instance', concat_ws(' ', extract(epoch FROM pg_postmaster_start_time())::numeric, current_setting('port')),
   'database', d.datname, 'databaseOid', d.oid::bigint, 'databaseOwner', pg_get_userbyid(d.datdba), 'sizeBytes', pg_database_size(d.oid),
   'encoding', pg_encoding_to_char(d.encoding), 'collate', d.datcollate, 'ctype', d.datctype,
   'localeProvider', coalesce(to_jsonb(d)->>'datlocprovider', 'c'),
@@ -99,6 +100,8 @@ SELECT json_build_object(
   'availableExtensions', (SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM pg_available_extensions),
   'eventTriggers', (SELECT coalesce(json_agg(evtname ORDER BY evtname), '[]') FROM pg_event_trigger WHERE evtenabled <> 'D'
     AND evtname NOT LIKE 'crossfade%'),
+  'closedSchemas', (SELECT coalesce(json_agg(n.nspname ORDER BY n.nspname), '[]') FROM pg_namespace n
+    WHERE ${userSchema} AND NOT has_schema_privilege(n.oid, 'CREATE')),
   'largeObjects', (SELECT count(*) FROM (SELECT FROM pg_largeobject_metadata LIMIT 1000) counted),
   'publications', (SELECT coalesce(json_agg(json_build_object('name', pubname, 'allTables', puballtables) ORDER BY pubname), '[]') FROM pg_publication),
   'slots', (SELECT coalesce(json_agg(json_build_object('name', slot_name, 'active', active,
