@@ -33,10 +33,19 @@ export class JournaledState {
     return this.#state
   }
 
-  /** Appends, refused with CF6006 when the lease is stale; then reads on, so that `seen` holds the entries. */
+  /** Appends, refused with CF6006 when the lease is stale. `seen` holds the entries then, and everything before them. */
   async append(entries: readonly NewEntry[], options: Omit<AppendOptions, 'lease'> = {}): Promise<MigrationState> {
-    await this.#store.journal.append(this.#migration, entries, { ...options, lease: this.#lease })
-    return this.refresh()
+    const appended = await this.#store.journal.append(this.#migration, entries, { ...options, lease: this.#lease })
+    const reading = this.#reading.then(() => this.#take(appended))
+    this.#reading = reading.catch(() => undefined)
+    await reading
+    return this.#state
+  }
+
+  /** What follows on what is seen need not be read again: writers wait for every round trip of a cutover. */
+  async #take(appended: readonly JournalEntry[]): Promise<void> {
+    if (appended[0]?.version === this.#state.version + 1) this.#state = fold(this.#state, appended)
+    else await this.#readOn()
   }
 
   async #readOn(): Promise<void> {

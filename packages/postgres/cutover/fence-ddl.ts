@@ -136,13 +136,6 @@ export function unarmedSql(tables: readonly FencedTable[]): string {
       AND (SELECT count(*) FROM pg_catalog.pg_trigger t WHERE t.tgrelid = m.oid AND ${ours('t')} AND t.tgenabled = 'A') < 2`
 }
 
-/**
- * The tables that a lock must name to stop all writers, in the given order. LOCK TABLE goes on to partitions and heirs by itself.
- */
-export function lockSql(tables: readonly FencedTable[]): string {
-  return `LOCK TABLE ${tables.map(({ table }) => quoteTable(table)).join(', ')} IN SHARE ROW EXCLUSIVE MODE`
-}
-
 function suffixOf(migration: MigrationId): string {
   return migration.replace(/^mig_/, '').replace(/[^a-z0-9_]/g, '_')
 }

@@ -97,7 +97,7 @@ export class Fences {
     const { plan, migration, connections } = this.#options
     await Promise.all(
       fenceSites(plan, side, units).map((site) =>
-        connections.use(site.shard, (client) => preArm(client, migration, site, () => {})),
+        connections.use(site.shard, (client) => preArm(client, migration, site)),
       ),
     )
   }
@@ -159,8 +159,6 @@ export class Fences {
     }
     try {
       await observe('begin', site.shard)
-      // Nothing is locked yet, and every answer shows that the database is there: many tables on a slow link take their time.
-      await preArm(client, change.migration, site, () => silent.refresh())
       const fence = await armInTransaction(client, site, change, beforeLocks)
       added = fence.added
       await observe('armed', site.shard)
@@ -266,14 +264,12 @@ async function install(client: pg.Client, migration: MigrationId, site: FenceSit
  * Enables the triggers while their functions let everything pass, one table at a time, so that nothing of it is left to do under the locks.
  * A table that is too busy is left for then.
  */
-async function preArm(client: pg.Client, migration: MigrationId, site: FenceSite, onAnswer: () => void): Promise<void> {
+async function preArm(client: pg.Client, migration: MigrationId, site: FenceSite): Promise<void> {
   for (const ordinal of await unarmed(client, site)) {
-    onAnswer()
     await quietStatement(client, armSql(migration, site.tables[ordinal]!, ordinal)).catch((error: unknown) => {
       if (isConnectionLoss(error) || !isPassing(error)) throw error
     })
   }
-  onAnswer()
 }
 
 /** `quietly` in one round trip, for what is asked of many tables one after the other. */
