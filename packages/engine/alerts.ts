@@ -1,3 +1,4 @@
+import { fail } from '@crossfade/model/failure.ts'
 import type { TrackPorts } from '@crossfade/tracks/contract/ports.ts'
 import { backoffMs } from './backoff.ts'
 import type { JournalEntry } from './contract.ts'
@@ -72,18 +73,19 @@ async function deliver(ports: TrackPorts, alert: Alert, send: SendAlert, signal:
   }
 }
 
+/** An alert's receiver gets this long to answer. */
 const SEND_TIMEOUT_MS = 5_000
 
-/** Posts alerts to a URL, with a bearer token when there is one. Rejects unless it is answered with 2xx. */
-export function webhookAlerts(url: string, token: string | null): SendAlert {
+/** Posts alerts to a URL as JSON. Rejects with CF7010 unless it is answered with 2xx. */
+export function webhookAlerts(url: string): SendAlert {
   return async (alert) => {
     const answer = await fetch(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...(token === null ? {} : { authorization: `Bearer ${token}` }) },
+      headers: { 'content-type': 'application/json' },
       body: JSON.stringify(alert),
       signal: AbortSignal.timeout(SEND_TIMEOUT_MS),
     })
     await answer.body?.cancel()
-    if (!answer.ok) throw new Error(`the webhook answered ${answer.status}`)
+    if (!answer.ok) throw fail('CF7010', { status: answer.status })
   }
 }

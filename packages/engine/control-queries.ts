@@ -10,3 +10,8 @@ export interface ControlDatabase {
 
 /** Our own SQLSTATEs, raised by the functions of `migrations/`. */
 export const sqlState = { name: 'CF604', version: 'CF605', lease: 'CF606' } as const
+
+/** A value as a parameter of type jsonb; an array would become one of PostgreSQL's own otherwise. */
+export function json(value: unknown): string {
+  return JSON.stringify(value)
+}

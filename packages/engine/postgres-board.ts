@@ -1,7 +1,6 @@
 import type { Json } from '@crossfade/tracks/contract/tasks.ts'
 import { sql } from 'kysely'
-import type { ControlDatabase } from './control-queries.ts'
-import { json } from './postgres-journal.ts'
+import { type ControlDatabase, json } from './control-queries.ts'
 import { type BoardKind, type Posted, type StatusBoard, topicOf } from './store.ts'
 
 interface BoardRow {

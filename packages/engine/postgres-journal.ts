@@ -4,12 +4,13 @@ import type { ResolvedPlan } from '@crossfade/pipeline/resolved-plan.ts'
 import type { Routing } from '@crossfade/routing/routing.ts'
 import { type Selectable, sql } from 'kysely'
 import type { JournalEntry } from './contract.ts'
-import { type ControlDatabase, sqlState } from './control-queries.ts'
+import { type ControlDatabase, json, sqlState } from './control-queries.ts'
 import type { ControlTables, JournalRow } from './control-tables.ts'
 import type { Journal, MigrationRecord, MigrationStore, NewEntry } from './store.ts'
 
 const READ_MAX = 1_000
 
+/** The journal in the control database. Appends are functions there, so that version, lease and idempotency key are checked in the transaction that writes. */
 export function postgresJournal(control: ControlDatabase): Journal {
   const table = 'crossfade_control.journal'
   return {
@@ -108,6 +109,7 @@ export function postgresJournal(control: ControlDatabase): Journal {
   }
 }
 
+/** The migrations in the control database. */
 export function postgresMigrations(control: ControlDatabase): MigrationStore {
   const table = 'crossfade_control.migration'
   return {
@@ -157,8 +159,4 @@ function readMigration(row: Selectable<ControlTables['crossfade_control.migratio
     endedAt: row.ended_at?.toISOString() ?? null,
     paused: row.paused,
   }
-}
-
-export function json(value: unknown): string {
-  return JSON.stringify(value)
 }

@@ -1,12 +1,12 @@
 import type { Mismatch, VerificationReport } from '@crossfade/model/mismatch.ts'
 import { sql } from 'kysely'
-import type { ControlDatabase } from './control-queries.ts'
-import { json } from './postgres-journal.ts'
+import { type ControlDatabase, json } from './control-queries.ts'
 import type { ReportStore, SampleStore, WorkerStore } from './store.ts'
 
 /** A worker that was not seen for so long is forgotten. */
 const WORKER_FORGOTTEN_MS = 60_000
 
+/** Verification reports and open mismatches in the control database. */
 export function postgresReports(control: ControlDatabase): ReportStore {
   const { run } = control
   return {
@@ -70,6 +70,7 @@ export function postgresReports(control: ControlDatabase): ReportStore {
   }
 }
 
+/** Figures over time in the control database. */
 export function postgresSamples(control: ControlDatabase): SampleStore {
   const { run } = control
   return {
@@ -106,6 +107,7 @@ export function postgresSamples(control: ControlDatabase): SampleStore {
   }
 }
 
+/** Processes that take work, in the control database, whose clock says when each was seen. */
 export function postgresWorkers(control: ControlDatabase): WorkerStore {
   const { run, clock } = control
   return {

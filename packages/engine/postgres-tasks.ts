@@ -1,9 +1,8 @@
 import { asMigrationId, type MigrationId } from '@crossfade/model/ids.ts'
 import type { Json, Progress, Task, TaskFilter } from '@crossfade/tracks/contract/tasks.ts'
 import { type RawBuilder, type Selectable, sql } from 'kysely'
-import type { ControlDatabase } from './control-queries.ts'
+import { type ControlDatabase, json } from './control-queries.ts'
 import type { TaskRow } from './control-tables.ts'
-import { json } from './postgres-journal.ts'
 import { type Claim, kindsThatRest, type TaskStore, type TaskTotals, type Work, type WorkKind } from './store.ts'
 
 /** The task queue: SKIP LOCKED claims, a lease with an epoch on every task, by the server's clock alone. */

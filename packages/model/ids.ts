@@ -30,5 +30,4 @@ export function newWorkerId(host: string, pid: number): WorkerId {
 
 export const asMigrationId = (text: string): MigrationId => text as MigrationId
 export const asShardId = (text: string): ShardId => text as ShardId
-export const asWorkerId = (text: string): WorkerId => text as WorkerId
 export const asEpoch = (value: number): Epoch => value as Epoch

@@ -1,7 +1,8 @@
+import { webhookAlerts } from '@crossfade/engine/alerts.ts'
 import { runEngine } from '@crossfade/engine/engine.ts'
 import type { EngineOptions } from '@crossfade/engine/engine-worker.ts'
 import type { ControlStore } from '@crossfade/engine/store.ts'
-import { fail, invariant } from '@crossfade/model/failure.ts'
+import { invariant } from '@crossfade/model/failure.ts'
 import type { MigrationId } from '@crossfade/model/ids.ts'
 import { asEpoch } from '@crossfade/model/ids.ts'
 import { otherSide, type Side } from '@crossfade/model/stage.ts'
@@ -19,9 +20,6 @@ export interface EngineSettings {
   readonly alertUrl?: string | undefined
   readonly places?: EngineOptions['places'] | undefined
 }
-
-/** An alert's receiver gets this long to answer. */
-const alertTimeoutMs = 5000
 
 /** Takes work from the control database in this process, on the real databases of each migration's plan. */
 export function startEngine(store: ControlStore, settings: EngineSettings = {}): RunningEngine {
@@ -54,7 +52,7 @@ export function startEngine(store: ControlStore, settings: EngineSettings = {}):
         },
       },
       places,
-      sendAlert: alertUrl === undefined ? undefined : (alert) => post(alertUrl, alert),
+      sendAlert: alertUrl === undefined ? undefined : webhookAlerts(alertUrl),
     },
     stop.signal,
   )
@@ -71,14 +69,4 @@ async function authorityOf(store: ControlStore, migration: MigrationId): Promise
   const routing = await store.journal.routing(migration)
   const sides = Object.values(routing?.authority ?? {})
   return sides.length > 0 && sides.every((side) => side === 'target') ? 'target' : 'source'
-}
-
-async function post(url: string, body: unknown): Promise<void> {
-  const answer = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-    signal: AbortSignal.timeout(alertTimeoutMs),
-  })
-  if (!answer.ok) throw fail('CF7010', { status: answer.status })
 }

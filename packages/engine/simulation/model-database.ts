@@ -1,6 +1,6 @@
 import { fail } from '@crossfade/model/failure.ts'
 import type { ShardId } from '@crossfade/model/ids.ts'
-import { asLsn, type Lsn, zeroLsn } from '@crossfade/model/lsn.ts'
+import { asLsn, type Lsn } from '@crossfade/model/lsn.ts'
 import type { Side } from '@crossfade/model/stage.ts'
 
 /** One row: the ids of the writes that made it, in order. So a write that is lost or done twice shows. */
@@ -156,5 +156,3 @@ export class ModelDatabase {
 
 /** What a fenced database answers to a client. */
 export const fenced = new Error('crossfade: writes to this key have moved')
-
-export const startOfLog = zeroLsn

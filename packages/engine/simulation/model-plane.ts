@@ -348,7 +348,7 @@ function minOf(positions: readonly bigint[]): Lsn {
   return positions.map(asLsn).reduce(minLsn)
 }
 
-export function keysOf(plan: ResolvedPlan, source: ShardId): readonly string[] {
+function keysOf(plan: ResolvedPlan, source: ShardId): readonly string[] {
   const { topology } = plan.source
   return topology.kind === 'directory'
     ? Object.keys(topology.entries).filter((key) => topology.entries[key] === source)

@@ -28,11 +28,6 @@ export function submit(client: ClientBase, query: WireQuery): void {
   ;(client as unknown as { query(query: WireQuery): void }).query(query)
 }
 
-/** Ends a connection at once, whatever it is doing; the server rolls its transaction back when it notices. Idempotent. */
-export function destroyConnection(client: ClientBase, reason: Error): void {
-  ;(client as unknown as { connection: WireConnection }).connection.stream.destroy(reason)
-}
-
 /** The number of rows in a command tag such as `COPY 17`. */
 export function rowsOfTag(tag: string): number {
   const match = /^COPY (\d+)/.exec(tag)

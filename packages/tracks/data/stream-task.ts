@@ -8,14 +8,6 @@ import { copiesOf } from './task-names.ts'
 /** Changes wake the wait; this bounds how long a lost message is not noticed. */
 const LOOK_MS = 500
 
-/** What the progress of a stream task says. A new holder begins with none of it. */
-export interface StreamProgress {
-  readonly phase: 'snapshot' | 'waiting' | 'following'
-  readonly snapshot: string | null
-  readonly lsn: string | null
-  readonly generation: number | null
-}
-
 /**
  * One shard's stream, for as long as the migration needs it. A source's stream first holds the snapshot open while its chunks are copied by whoever, then waits until the
  * keys on the targets are built, and follows. A target's stream (the way back) follows at once.
@@ -24,10 +16,10 @@ export async function runStream(task: Task, ports: TrackPorts, context: TaskCont
   const shard = task.payload['shard'] as ShardId
   if (ports.plan.source.shards.some((source) => source.id === shard)) {
     await holdSnapshots(shard, ports, context)
-    context.report({ phase: 'waiting', snapshot: null, lsn: null, generation: null })
+    context.report(withoutSnapshot('waiting'))
     await keysBuilt(ports, context.signal)
   }
-  context.report({ phase: 'following', snapshot: null, lsn: null, generation: null })
+  context.report(withoutSnapshot('following'))
   const reporter = new Reporter((status) => ports.streams.put(shard, status))
   await ports.plane.streams.follow(shard, context, {
     status: (status) => reporter.put(status),
@@ -56,7 +48,7 @@ async function holdSnapshots(shard: ShardId, ports: TrackPorts, context: TaskCon
       while (!lost && (await ports.tasks.unfinished(copies)) > 0) await ports.changed(LOOK_MS, signal)
     } finally {
       // Whoever reads the progress next must not import what is about to go.
-      context.report({ phase: 'waiting', snapshot: null, lsn: null, generation: null })
+      context.report(withoutSnapshot('waiting'))
       await snapshot.close().catch(() => undefined)
     }
   }
@@ -72,6 +64,11 @@ async function keysBuilt(ports: TrackPorts, signal: AbortSignal): Promise<void> 
     if (copied && built.filter((task) => task.state === 'done').length === names.length) return
     await ports.changed(LOOK_MS, signal)
   }
+}
+
+/** What the progress of a stream task says while no snapshot is open for others to import. */
+function withoutSnapshot(phase: 'waiting' | 'following') {
+  return { phase, snapshot: null, lsn: null, generation: null }
 }
 
 /** Writes the newest status, one write at a time; what comes meanwhile is overwritten by what comes later. */

@@ -1,5 +1,5 @@
 import type { Stage } from '@crossfade/model/stage.ts'
-import type { Step, Track, Ways } from '../contract/track.ts'
+import type { Track, Ways } from '../contract/track.ts'
 import { catchUpStep } from './catch-up.ts'
 import { copyStep, planCopyStep } from './copy.ts'
 import { cutoverStep, settle } from './cutover.ts'
@@ -66,9 +66,4 @@ export const dataTrack: Track = {
   },
   handlers: taskHandlers,
   settle,
-}
-
-/** The steps of the way from one rung to its neighbour. */
-export function stepsOf(track: Track, from: Stage, direction: 'up' | 'down'): readonly Step[] {
-  return track.transitions[from][direction]
 }
