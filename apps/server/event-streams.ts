@@ -52,6 +52,7 @@ export class EventStreams {
   }
 }
 
+/** One answer that stays open and carries events to its reader; once it is over, sending does nothing. */
 export class EventStream {
   readonly #response: ServerResponse
 

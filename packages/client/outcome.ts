@@ -16,6 +16,7 @@ const conflictStates = new Set(['40001', '40P01'])
 /** The server ends the session; what was running may have been done. */
 const lostStates = new Set(['57P01', '57P02', '57P03', '57P05', '25P03', '25P04'])
 
+/** Reads an error of a driver or a server by its SQLSTATE; what says nothing of a lost connection counts as refused. */
 export function outcomeOf(error: unknown): Outcome {
   const { code, severity } = (error ?? {}) as { code?: unknown; severity?: unknown }
   if (code === fencedSqlState) return 'fenced'

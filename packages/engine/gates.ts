@@ -31,6 +31,7 @@ export function holding(evidence: readonly Evidence[], now: number): boolean {
 
 type Look = Pick<Evidence, 'verdict' | 'detail' | 'value' | 'limit' | 'unit'>
 
+/** Keeps the gates of the migrations that this process reconciles, one keeper for each. */
 export function gateKeeper(store: ControlStore, httpGet: HttpGet): (ports: TrackPorts) => GateKeeper {
   return (ports) => new Keeper(store, httpGet, ports)
 }

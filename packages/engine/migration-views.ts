@@ -21,6 +21,7 @@ import { chunkView, copyView, schemaWorkView, shardViews, streamView, throttleVi
 /** Rates are looked at over this long. */
 const RATE_MS = 30_000
 
+/** One line of the list of migrations. `state` is the fold of its journal; everything else is read now. */
 export async function summaryOf(
   store: ControlStore,
   clock: Clock,
@@ -35,6 +36,7 @@ export async function summaryOf(
   return summary(clock, record, state, copy, posted, openMismatches)
 }
 
+/** Everything that is shown of one migration. `state` is the fold of its journal; tasks, board, reports and samples are read now. */
 export async function detailOf(
   store: ControlStore,
   clock: Clock,
@@ -123,6 +125,7 @@ function summary(
   }
 }
 
+/** One word for where the migration stands. */
 export function statusOf(state: MigrationState): MigrationStatus {
   const { place } = state
   if (place.aborted) return 'aborted'
@@ -156,6 +159,7 @@ function rungState({ place }: MigrationState, stage: Stage): RungView['state'] {
   return rung(stage) < rung(place.stage) ? 'done' : 'ahead'
 }
 
+/** The transition under way with its steps, those to come included; null at rest. */
 export function transition(track: Track, state: MigrationState, posted: readonly Posted[]): TransitionView | null {
   const { move } = state
   if (!move) return null

@@ -222,6 +222,7 @@ export function topicOf(kind: BoardKind): BellTopic | null {
 /** What a paused migration does not do; its streams and its reconciler go on. */
 export const kindsThatRest: readonly WorkKind[] = ['copy', 'verify', 'repair', 'schema-work']
 
+/** Whether a task of this kind waits while its migration is paused. */
 export function restsWhilePaused(kind: WorkKind): boolean {
   return kindsThatRest.includes(kind)
 }

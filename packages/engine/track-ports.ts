@@ -62,11 +62,13 @@ function streamBoard(store: ControlStore, migration: MigrationId, expected: Expe
   }
 }
 
+/** A stream's status as the board keeps it: positions as text, for JSON has no whole numbers of that size. */
 export function writeStream(status: StreamStatus): Json {
   const { received, applied, proven, ...rest } = status
   return { ...rest, received: String(received), applied: String(applied), proven: String(proven) }
 }
 
+/** What `writeStream` wrote. `at`: milliseconds since 1970. */
 export function readStream(shard: ShardId, body: Json, at: number): StreamReport {
   const position = (name: string): Lsn => asLsn(BigInt(body[name] as string))
   return {

@@ -15,6 +15,7 @@ export function retries(failure: Failure, attempts: number): boolean {
   return failure.retry && (failure.code !== 'CF6007' || attempts < UNKNOWN_ATTEMPTS_MAX)
 }
 
+/** A failure as people see it. Times in milliseconds since 1970; no `nextAttemptAt` means that it waits for a person. */
 export function failureView(failure: Failure, where: string, at: number, nextAttemptAt: number | null): FailureView {
   return {
     code: failure.code,
@@ -27,6 +28,7 @@ export function failureView(failure: Failure, where: string, at: number, nextAtt
   }
 }
 
+/** The failure that a task keeps, as people see it. */
 export function taskFailureView(failure: TaskFailure, where: string, nextAttemptAt: number | null): FailureView {
   return {
     code: failure.code,

@@ -22,6 +22,7 @@ import { readStream } from './track-ports.ts'
 import { taskFailureView } from './trouble.ts'
 import { LEASE_MS } from './worker.ts'
 
+/** A task as people see it. */
 export function taskView(task: Task): TaskView {
   return {
     name: task.name,
@@ -38,6 +39,7 @@ export function taskView(task: Task): TaskView {
   }
 }
 
+/** A task of the copy as a field of the chunk map. */
 export function chunkView(task: Task): ChunkView {
   const chunk = task.payload as unknown as Chunk
   const done = { ...task.progress, ...task.result }
@@ -90,6 +92,7 @@ export function copyView(
   }
 }
 
+/** A task of schema work as people see it. */
 export function schemaWorkView(task: Task): SchemaWorkView {
   const work = task.payload as unknown as SchemaWork
   const progress = task.progress['done']
@@ -104,6 +107,7 @@ export function schemaWorkView(task: Task): SchemaWorkView {
   }
 }
 
+/** A stream: its task, and what it last posted; without a post its figures are null or 0. */
 export function streamView(task: Task, plan: ResolvedPlan, posted: Posted | undefined): StreamView {
   const shard = task.payload['shard'] as ShardId
   const report = posted ? readStream(shard, posted.body, posted.at) : null
@@ -134,6 +138,7 @@ export function streamView(task: Task, plan: ResolvedPlan, posted: Posted | unde
   }
 }
 
+/** Every shard of both sides, source first, as it was last looked at. */
 export function shardViews(plan: ResolvedPlan, state: MigrationState, posted: readonly Posted[]): readonly ShardView[] {
   const all = [
     ...plan.source.shards.map((shard) => ['source', shard.id] as const),
@@ -159,6 +164,7 @@ export function shardViews(plan: ResolvedPlan, state: MigrationState, posted: re
   })
 }
 
+/** What the throttle last decided; open until it has decided anything. */
 export function throttleView(posted: readonly Posted[]): ThrottleView {
   const seen = posted.find((each) => each.kind === 'throttle')
   if (!seen)
@@ -174,6 +180,7 @@ export function throttleView(posted: readonly Posted[]): ThrottleView {
   return { ...(seen.body as unknown as ThrottleView), updatedAt: isoOrNull(seen.at) }
 }
 
+/** Processes that take work, each alive while it was seen within the length of a lease. */
 export async function workerViews(store: ControlStore, clock: Clock): Promise<readonly WorkerView[]> {
   const [workers, held] = await Promise.all([store.workers.list(), store.workers.held()])
   return workers.map((worker) => ({

@@ -19,10 +19,12 @@ export function formatLsn(lsn: Lsn): string {
 
 export const asLsn = (value: bigint): Lsn => value as Lsn
 
+/** The later of two positions of one server. */
 export function maxLsn(a: Lsn, b: Lsn): Lsn {
   return a > b ? a : b
 }
 
+/** The earlier of two positions of one server. */
 export function minLsn(a: Lsn, b: Lsn): Lsn {
   return a < b ? a : b
 }

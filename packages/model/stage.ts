@@ -8,6 +8,7 @@ export function rung(stage: Stage): number {
   return stages.indexOf(stage)
 }
 
+/** Whether the text is the name of a rung. */
 export function isStage(text: string): text is Stage {
   return (stages as readonly string[]).includes(text)
 }
@@ -15,6 +16,7 @@ export function isStage(text: string): text is Stage {
 /** The two ends of a migration; after the cutover the names stay and the authority moves. */
 export type Side = 'source' | 'target'
 
+/** The target for the source, and the other way round. */
 export function otherSide(side: Side): Side {
   return side === 'source' ? 'target' : 'source'
 }

@@ -48,6 +48,7 @@ export const defaults = {
   liveSoakMs: 2000,
 } as const
 
+/** Limits of the copy, defaults filled in; sizes in bytes. */
 export function copyLimits(given: PlanDocument['copy'] = {}): CopyLimits {
   return {
     chunkBytesMax: bytes(given.chunkBytesMax ?? defaults.chunkBytesMax),
@@ -55,6 +56,7 @@ export function copyLimits(given: PlanDocument['copy'] = {}): CopyLimits {
   }
 }
 
+/** Limits of the streams, defaults filled in; sizes in bytes, times in milliseconds. */
 export function changeLimits(given: PlanDocument['changes'] = {}): ChangeLimits {
   return {
     batchRowsMax: given.batchRowsMax ?? defaults.batchRowsMax,
@@ -64,6 +66,7 @@ export function changeLimits(given: PlanDocument['changes'] = {}): ChangeLimits 
   }
 }
 
+/** Limits of the verification, defaults filled in; times in milliseconds. */
 export function verificationLimits(given: PlanDocument['verification'] = {}): VerificationLimits {
   return {
     chunkRowsMax: given.chunkRowsMax ?? defaults.verifyChunkRowsMax,
@@ -93,6 +96,7 @@ export function cutoverLimits(
   }
 }
 
+/** The throttle's limits, probes and windows, defaults filled in; what names no shard or makes no sense goes to `report`. */
 export function throttleLimits(
   document: Pick<PlanDocument, 'throttle' | 'windows'>,
   sources: readonly ShardId[],

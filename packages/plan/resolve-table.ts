@@ -22,6 +22,7 @@ export interface TableChoices {
   readonly transform: ReadonlyMap<string, string>
 }
 
+/** Finds the tables that the plan's choices name. `transformNames`: the names under which the plan holds transforms. */
 export function tableChoices(
   tables: readonly CatalogTable[],
   choices: Choices,
@@ -55,6 +56,7 @@ export function tableChoices(
   }
 }
 
+/** One table with nothing left open: identity, columns, types, target, transform and estimate. What can't be goes to `report`. */
 export function resolveTable(
   selected: SelectedTable,
   route: TableRoute,

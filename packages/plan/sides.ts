@@ -27,6 +27,7 @@ export function shapeOf(side: Side, spec: SideSpec, planPath: string): SideShape
   return { side, shards, topology }
 }
 
+/** `source/a` for the shard `a` of the source. */
 export function shardId(side: Side, name: string): ShardId {
   return asShardId(`${side}/${name}`)
 }

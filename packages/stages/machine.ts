@@ -112,10 +112,12 @@ export function began(place: Place, move: Move): Place {
   return { ...place, moving: move }
 }
 
+/** The place after the transition under way has come to its end. */
 export function arrived(place: Place): Place {
   return place.moving ? { ...place, stage: place.moving.to, moving: null } : place
 }
 
+/** The place after everything was taken back. */
 export function ended(place: Place): Place {
   return { ...place, aborted: true, aborting: false, moving: null }
 }

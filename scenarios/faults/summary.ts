@@ -23,6 +23,7 @@ export interface FaultsSummary {
 /** A lease of 4 s, a look each 0.5 s, and the rest of 6 s for whatever a busy machine adds. */
 export const takeoverMsMax = 6_000
 
+/** Adds up the runs. */
 export function summarise(results: readonly RunResult[]): FaultsSummary {
   const total = (of: (result: RunResult) => number) => results.reduce((sum, result) => sum + of(result), 0)
   const struck: Record<string, number> = {}
@@ -51,6 +52,7 @@ export function summarise(results: readonly RunResult[]): FaultsSummary {
   }
 }
 
+/** Whether every run ended well, and every takeover came in time. */
 export function holds(summary: FaultsSummary): boolean {
   return summary.failedSeeds.length === 0 && (summary.takeoverMs.max ?? 0) <= takeoverMsMax
 }

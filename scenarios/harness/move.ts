@@ -13,6 +13,7 @@ export interface Place {
   destroy(): Promise<void>
 }
 
+/** Starts a server for each side and one for the control database. `destroy` removes them. */
 export async function startPlace(
   versions: { readonly source?: PostgresVersion; readonly target?: PostgresVersion } = {},
 ): Promise<Place> {

@@ -20,6 +20,7 @@ const MACHINE_PATHS = [['', 'work', ''].join('/'), ['', 'tmp', 'cf'].join('/')].
   (path) => new RegExp(`(^|[^\\w./:-])${path}(?![\\w]*\\.(com|org|dev|net))`, 'm'),
 )
 
+/** TypeScript files that are longer than the limit. */
 export function checkFileLengths(root: string, files: readonly string[]): CheckFinding[] {
   return files
     .filter((path) => isTypeScript(path) && !LONG_TABLES.has(path))
@@ -31,6 +32,7 @@ export function checkFileLengths(root: string, files: readonly string[]): CheckF
     })
 }
 
+/** Files and folders whose name says nothing. */
 export function checkNames(files: readonly string[]): CheckFinding[] {
   return files.flatMap((path) => {
     const empty = path.split(/[/._-]/).find((word) => EMPTY_NAMES.has(word.toLowerCase()))
@@ -38,6 +40,7 @@ export function checkNames(files: readonly string[]): CheckFinding[] {
   })
 }
 
+/** Lines that hold a path of one machine. */
 export function checkMachinePaths(root: string, files: readonly string[]): CheckFinding[] {
   return files
     .filter((path) => TEXT.test(path) && path !== 'package-lock.json')

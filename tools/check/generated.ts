@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { generateAll } from '../generate/generators.ts'
 import type { CheckFinding } from './finding.ts'
 
+/** Generated files that are not what the generators would write. */
 export async function checkGenerated(root: string): Promise<CheckFinding[]> {
   const files = await generateAll()
   return files.flatMap(({ path, content }) => {

@@ -44,6 +44,7 @@ export function isTestFile(path: string): boolean {
   return /\.test\.tsx?$/.test(path) || /(^|[/-])testing[/.]/.test(path) || path.includes('/fixtures/')
 }
 
+/** Whether files of the unit `from` may import those of the unit `to`. */
 export function isAllowed(from: string, to: string, how: { inTest: boolean; typeOnly: boolean }): boolean {
   if (from === to) return true
   const asTypes = how.typeOnly ? (ALLOWED_AS_TYPES[from] ?? []) : []

@@ -16,6 +16,7 @@ interface Diagnostic extends RunEvent {
   data: { message: string; nesting: number }
 }
 
+/** Shows the runs of all groups as one, and adds up their counts. */
 export class Report {
   readonly counts: Record<Count, number> = { tests: 0, suites: 0, pass: 0, fail: 0, cancelled: 0, skipped: 0, todo: 0 }
   readonly #reporter = new spec()

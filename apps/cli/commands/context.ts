@@ -63,6 +63,7 @@ export function asker(): Asker {
   return { actor: `cli:${userName()}@${hostname()}` }
 }
 
+/** Whether the migration has ended, one way or the other. */
 export function isOver(detail: Pick<MigrationDetail, 'status'>): boolean {
   return detail.status === 'complete' || detail.status === 'aborted'
 }

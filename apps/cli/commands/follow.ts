@@ -47,6 +47,7 @@ export function restingAt(stage: MigrationDetail['stage']): Goal {
   }
 }
 
+/** Said when Ctrl-C ends the looking: the migration goes its way, and `resume` is the command that comes back to it. */
 export function sayDetached(name: string, resume: string): void {
   printNote(
     `\nDetached. ${name} stays where it is; nothing is lost.\n  go on:      ${resume}\n  look at it: crossfade status --watch`,

@@ -16,6 +16,7 @@ interface Options {
   readonly json?: boolean
 }
 
+/** `crossfade tour`, which `npm start` runs. Ends with code 1 unless everything that it proves holds. */
 export function registerTour(program: Command, end: (code: number) => void): void {
   const command = program
     .command('tour')

@@ -8,6 +8,7 @@ export function printJson(value: unknown): void {
   process.stdout.write(`${text}\n`)
 }
 
+/** The result of a command: goes to standard output. */
 export function printText(text: string): void {
   process.stdout.write(`${text}\n`)
 }

@@ -29,6 +29,7 @@ export interface TourSummary {
   }[]
 }
 
+/** Puts the figures together. `startedAt`: milliseconds since 1970. */
 export function summarise(parts: {
   migration: MigrationDetail
   traffic: TrafficReport

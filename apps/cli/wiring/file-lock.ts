@@ -20,6 +20,7 @@ export async function withFileLock<Result>(path: string, work: () => Promise<Res
   }
 }
 
+/** Whether a process of that id runs on this machine, whoever owns it. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)

@@ -10,6 +10,7 @@ export type Route =
 export const tabs = ['overview', 'copy', 'streams', 'verification', 'journal', 'plan'] as const
 export type Tab = (typeof tabs)[number]
 
+/** The route of a path; `unknown` for one that leads nowhere. */
 export function parseRoute(path: string): Route {
   const parts = path.split('/').filter(Boolean)
   if (parts.length === 0 || (parts.length === 1 && parts[0] === 'migrations')) return { page: 'migrations' }
@@ -22,6 +23,7 @@ export function parseRoute(path: string): Route {
   return { page: 'unknown', path }
 }
 
+/** The path of a route. */
 export function pathOf(route: Route): string {
   switch (route.page) {
     case 'migrations':
@@ -37,10 +39,12 @@ export function pathOf(route: Route): string {
   }
 }
 
+/** Leads to a page, as a link would. */
 export function goTo(route: Route): void {
   goToPath(pathOf(route))
 }
 
+/** Leads to a path, as a link would. */
 export function goToPath(path: string): void {
   history.pushState(null, '', path)
   scrollTo(0, 0)
@@ -59,6 +63,7 @@ export function linkTo(route: Route): { href: string; onClick: (event: MouseEven
   }
 }
 
+/** The route of the address, now and whenever it changes. */
 export function useRoute(): Route {
   const [route, setRoute] = useState(() => parseRoute(location.pathname))
   useEffect(() => {

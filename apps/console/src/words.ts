@@ -4,6 +4,7 @@ import type { MigrationStatus, MigrationSummary, Side, Stage } from './api/contr
 
 const units = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'] as const
 
+/** A size in bytes, `–` when it is unknown. */
 export function bytes(value: number | null): string {
   if (value === null) return '–'
   let amount = value
@@ -19,15 +20,18 @@ export function bytes(value: number | null): string {
 const grouped = new Intl.NumberFormat('en')
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
 
+/** A number of things, shortened from a hundred thousand on. */
 export function count(value: number | null): string {
   if (value === null) return '–'
   return value < 100_000 ? grouped.format(Math.round(value)) : compact.format(value)
 }
 
+/** A number of things to the last one. */
 export function exact(value: number): string {
   return grouped.format(value)
 }
 
+/** A time in milliseconds, in the unit that people would use. */
 export function milliseconds(value: number | null): string {
   if (value === null) return '–'
   if (value < 9.95 && value > 0) return `${value.toFixed(1)} ms`
@@ -35,6 +39,7 @@ export function milliseconds(value: number | null): string {
   return duration(value / 1_000)
 }
 
+/** A time in seconds, in the units that people would use. */
 export function duration(seconds: number | null): string {
   if (seconds === null) return '–'
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`
@@ -65,6 +70,7 @@ export function moment(iso: string | null): string {
   return today ? clock.format(at) : `${day.format(at)}, ${clock.format(at)}`
 }
 
+/** How long ago a moment was. `now`: milliseconds since 1970. */
 export function ago(iso: string | null, now: number): string {
   if (iso === null) return 'never'
   const seconds = Math.max(0, (now - Date.parse(iso)) / 1_000)

@@ -97,10 +97,12 @@ export function translate(
   throw fail('CF1033', { name: transformer, column, reason: 'it is not among the values that are mapped' })
 }
 
+/** Whether no two values are mapped to the same one, so that there is a way back. */
 export function isInjective(map: Readonly<Record<string, string>>): boolean {
   return new Set(Object.values(map)).size === Object.keys(map).length
 }
 
+/** The way back of an injective map. */
 export function inverse(map: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(map).map(([key, value]) => [value, key]))
 }

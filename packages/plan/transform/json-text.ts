@@ -20,6 +20,7 @@ export function toJson(value: unknown): Json {
   return parseJson(JSON.stringify(value ?? null))
 }
 
+/** Whether it is an object; neither an array nor a number that keeps its digits is one. */
 export function isJsonObject(value: Json | undefined): value is { readonly [key: string]: Json } {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !isExactNumber(value as object)
 }

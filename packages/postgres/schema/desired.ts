@@ -169,6 +169,7 @@ export function desiredSchema(plan: SchemaPlan, source: Inventory, shard: ShardI
   }
 }
 
+/** A function or procedure with its argument types, as it is told apart from others of its name. */
 export function routineIdentity(routine: Pick<Routine, 'schema' | 'name' | 'arguments'>): string {
   return `${routine.schema}.${routine.name}(${routine.arguments})`
 }

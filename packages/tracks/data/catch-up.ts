@@ -20,6 +20,7 @@ export function catchUpStep(name: 'catch-up-first' | 'catch-up' | 'catch-up-reve
   }
 }
 
+/** Resolves once the streams of these shards all run with no more lag than a cutover may start with. */
 export async function caughtUp(ports: StepPorts, shards: readonly ShardId[]): Promise<void> {
   for (;;) {
     ports.signal.throwIfAborted()

@@ -60,6 +60,7 @@ export const copyStep: Step = {
   },
 }
 
+/** The task that copies a chunk; its name is the same whenever it is made, so that adding it twice adds it once. */
 export function copyTask(chunk: Chunk) {
   return { name: `${copiesOf(chunk.source)}${chunk.id}`, kind: 'copy' as const, payload: { ...chunk } }
 }

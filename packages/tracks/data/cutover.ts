@@ -33,6 +33,10 @@ export function cutoverStep(to: Side): Step {
   }
 }
 
+/**
+ * Gives `to` the authority, group after group. Idempotent: what was left in the middle is settled first, and units that have flipped are passed over.
+ * Rejects with CF5001 once a group's attempts are used up; then its old side is open again and nothing has changed.
+ */
 export async function cutOver(ports: StepPorts, to: Side): Promise<void> {
   await settle(ports)
   for (const group of groupsOf(ports, to)) {

@@ -22,6 +22,7 @@ export async function finished(
   }
 }
 
+/** Throws CF6011 when one of the tasks has failed for good. */
 export function throwFailed(tasks: readonly Task[]): void {
   const failed = tasks.find((task) => task.state === 'failed')
   if (failed?.failure)

@@ -39,6 +39,7 @@ export function schemaWorkOf(phase: SchemaWork['phase']): string {
   return `schema-work:${phase}:`
 }
 
+/** The task that does a unit of schema work; its name is the same whenever it is made. */
 export function schemaWorkTask(unit: SchemaWork): NewTask {
   return { name: `${schemaWorkOf(unit.phase)}${unit.id}`, kind: 'schema-work', payload: { ...unit } }
 }

@@ -7,6 +7,7 @@ export function storedToken(): string | null {
   return sessionStorage.getItem(tokenKey)
 }
 
+/** Keeps the token for this tab alone; null forgets it. */
 export function storeToken(token: string | null): void {
   if (token === null) sessionStorage.removeItem(tokenKey)
   else sessionStorage.setItem(tokenKey, token)
@@ -52,6 +53,7 @@ export function command<T>(path: string, body?: unknown, method: 'POST' | 'PUT' 
   })
 }
 
+/** Sends a request to the API. Throws an ApiError for whatever the server refuses, and when it cannot be reached. */
 export async function send(path: string, init: RequestInit = {}): Promise<Response> {
   const token = storedToken()
   let response: Response

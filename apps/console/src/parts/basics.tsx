@@ -2,6 +2,7 @@ import type { ReactNode } from 'react'
 import { ApiError } from '../api/client.ts'
 import type { Tone } from '../words.ts'
 
+/** A short word with a tone. */
 export function Badge({ tone, children, dot = true }: { tone: Tone; children: ReactNode; dot?: boolean }) {
   return (
     <span className={`badge tone-${tone}`}>
@@ -11,6 +12,7 @@ export function Badge({ tone, children, dot = true }: { tone: Tone; children: Re
   )
 }
 
+/** A part of a page, with a title and, beside it, one more thing to say. */
 export function Card({
   title,
   aside,
@@ -52,6 +54,7 @@ export function Meter({ share, tone = 'accent', label }: { share: number; tone?:
   )
 }
 
+/** One figure with its label. */
 export function Figure({
   label,
   value,
@@ -72,6 +75,7 @@ export function Figure({
   )
 }
 
+/** What stands where there is nothing to show: why, and what comes. */
 export function Empty({ title, children }: { title: string; children?: ReactNode }) {
   return (
     <div className="empty">
@@ -122,6 +126,7 @@ export function TableFilter({
   )
 }
 
+/** What stands until the first answer is there. */
 export function Loading({ what }: { what: string }) {
   return (
     <div className="loading" role="status">

@@ -43,6 +43,7 @@ export function ToastProvider({ children }: { children: ReactNode }) {
   )
 }
 
+/** Says a sentence for a moment, at the edge of the page. */
 export function useSay(): (text: string, tone?: Tone) => void {
   return useContext(Say)
 }

@@ -84,6 +84,7 @@ export function grantStatements(inventory: Inventory, target: TargetRoles): Stat
   return [...statements, ...defaultPrivilegeStatements(inventory.defaultPrivileges, target)]
 }
 
+/** COMMENT ON everything that has one. */
 export function commentStatements(inventory: Inventory): Statement[] {
   return inventory.comments.flatMap((comment) => {
     const on = commentTarget(comment)

@@ -32,6 +32,7 @@ export function builtByConstraint(table: Table, index: Index): boolean {
   return constraint?.kind === 'exclusion' || /\bWITHOUT OVERLAPS\b/.test(constraint?.definition ?? '')
 }
 
+/** The constraint that an index belongs to; undefined for a plain index. */
 export function constraintOf(table: Table, index: Index): Constraint | undefined {
   return index.constraint === null ? undefined : table.constraints.find((each) => each.name === index.constraint)
 }
@@ -139,6 +140,7 @@ function onOnly(definition: string): string {
   return definition.includes(' ON ONLY ') ? definition : definition.replace(' ON ', ' ON ONLY ')
 }
 
+/** The definition of an index as one that is built beside running writes. */
 export function concurrently(definition: string): string {
   return definition.replace(/^CREATE (UNIQUE )?INDEX /, 'CREATE $1INDEX CONCURRENTLY ')
 }

@@ -117,6 +117,7 @@ export function viewUnits(inventory: Inventory, statements: readonly Statement[]
   ]
 }
 
+/** CREATE INDEX for those of materialized views. */
 export function materializedIndexes(inventory: Inventory): Statement[] {
   return inventory.views.flatMap((view) =>
     view.indexes.map((index) => must(`index ${index.schema}.${index.name}`, index.definition)),

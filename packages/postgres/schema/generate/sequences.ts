@@ -18,6 +18,7 @@ export function ownSequence(sequence: Sequence): string[] {
   ]
 }
 
+/** The clauses of a sequence, for CREATE SEQUENCE and for identity columns. Where it stands is not among them. */
 export function sequenceOptions(sequence: Sequence): string {
   return [
     `START WITH ${sequence.start}`,

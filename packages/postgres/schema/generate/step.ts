@@ -33,10 +33,12 @@ export interface WorkUnit {
   readonly steps: WorkSteps
 }
 
+/** A statement without which the rest makes no sense. */
 export function must(subject: string, sql: string): Statement {
   return { sql, subject, optional: false }
 }
 
+/** A statement that a server may refuse: then that is a finding. */
 export function may(subject: string, sql: string): Statement {
   return { sql, subject, optional: true }
 }

@@ -12,6 +12,7 @@ export interface TableContext {
   readonly targetTablespaces: ReadonlySet<string>
 }
 
+/** Gathers what the DDL of the tables looks at, once for all of them. */
 export function tableContext(
   inventory: Inventory,
   target: Pick<Inventory, 'serverVersion' | 'tablespaces'>,
@@ -80,6 +81,7 @@ export function deferredParts(table: Table): string[] {
   ]
 }
 
+/** ALTER TABLE … ADD CONSTRAINT. */
 export function addConstraint(table: TableName, constraint: Pick<Constraint, 'name' | 'definition'>): string {
   return `ALTER TABLE ONLY ${quoteTable(table)} ADD ${constraintClause(constraint)}`
 }
@@ -184,6 +186,7 @@ export function storageParameter(option: string): string {
   return `${name} = ${/^-?[0-9.]+$|^(true|false|on|off)$/.test(value) ? value : quoteLiteral(value)}`
 }
 
+/** One key for a table and a column; no two columns share it, whatever their names. */
 export function columnKey(table: TableName, column: string): string {
   return JSON.stringify([table.schema, table.name, column])
 }

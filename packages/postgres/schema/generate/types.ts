@@ -50,6 +50,7 @@ export function alterType(type: UserType): string[] {
     )
 }
 
+/** CREATE COLLATION. */
 export function createCollation(collation: Collation): string {
   const options =
     collation.provider === 'libc'

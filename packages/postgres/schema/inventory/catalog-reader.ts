@@ -10,6 +10,7 @@ export interface CatalogReader {
   rows<Row>(sql: string): Promise<Row[]>
 }
 
+/** A reader over a client that is in a transaction already. */
 export function catalogReader(client: ClientBase, version: number): CatalogReader {
   return {
     version,

@@ -14,6 +14,7 @@ export async function readDatabase(reader: CatalogReader): Promise<DatabaseFacts
   return facts!
 }
 
+/** The user's schemas; those of extensions are left out. */
 export async function readSchemas(reader: CatalogReader): Promise<SchemaObject[]> {
   return reader.rows<SchemaObject>(`
     SELECT ${address('pg_namespace', 'n.oid')} AS address, n.nspname AS name, pg_get_userbyid(n.nspowner) AS owner
@@ -23,6 +24,7 @@ export async function readSchemas(reader: CatalogReader): Promise<SchemaObject[]
     ORDER BY n.nspname`)
 }
 
+/** Extensions, with the tables of their own that a dump carries. */
 export async function readExtensions(reader: CatalogReader): Promise<Extension[]> {
   return reader.rows<Extension>(`
     SELECT ${address('pg_extension', 'e.oid')} AS address, e.extname AS name, e.extversion AS version, n.nspname AS schema,
@@ -47,11 +49,13 @@ export async function readSubscriptions(reader: CatalogReader): Promise<string[]
   return rows.map((row) => row.name)
 }
 
+/** How many large objects there are. */
 export async function readLargeObjects(reader: CatalogReader): Promise<LargeObjects> {
   const [row] = await reader.rows<LargeObjects>('SELECT count(*)::int AS count FROM pg_largeobject_metadata')
   return row!
 }
 
+/** Names of the roles, those of PostgreSQL itself left out. */
 export async function readRoles(reader: CatalogReader): Promise<string[]> {
   const rows = await reader.rows<{ name: string }>(
     `SELECT rolname AS name FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1`,
@@ -59,6 +63,7 @@ export async function readRoles(reader: CatalogReader): Promise<string[]> {
   return rows.map((row) => row.name)
 }
 
+/** Names of the tablespaces. */
 export async function readTablespaces(reader: CatalogReader): Promise<string[]> {
   const rows = await reader.rows<{ name: string }>('SELECT spcname AS name FROM pg_tablespace ORDER BY 1')
   return rows.map((row) => row.name)
