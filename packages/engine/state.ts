@@ -97,16 +97,8 @@ const rules: {
     else approved.delete(body.gate)
     return { approved }
   },
-  'move-started': (state, body, at) => ({
-    place: began(state.place, body),
-    move: { from: body.from, to: body.to, startedAt: at },
-    steps: {},
-  }),
-  'move-reversed': (state, body, at) => ({
-    place: began(state.place, body),
-    move: { from: body.from, to: body.to, startedAt: at },
-    steps: {},
-  }),
+  'move-started': onTheWay,
+  'move-reversed': onTheWay,
   'step-started': (state, body, at) =>
     withStep(state, body.step, () => ({ startedAt: at, finishedAt: null, attempts: 0, failure: null })),
   'step-finished': (state, body, at) => ({
@@ -164,6 +156,11 @@ const rules: {
   'verification-finished': (state) => ({ verification: { ...state.verification, running: null } }),
   throttle: () => ({}),
   aborted: (state) => ({ place: ended(state.place), move: null }),
+}
+
+/** A transition begins anew, whichever way: what was done of one the other way is no part of it. */
+function onTheWay(state: MigrationState, { from, to }: Move, at: string): Partial<MigrationState> {
+  return { place: began(state.place, { from, to }), move: { from, to, startedAt: at }, steps: {} }
 }
 
 function withStep(

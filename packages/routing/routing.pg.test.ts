@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { freshDatabase, sharedTestCluster, type TestDatabase } from '@crossfade/embedded/testing.ts'
 import { asShardId, type ShardId } from '@crossfade/model/ids.ts'
+import { seededRandom } from '@crossfade/model/seeded-random.ts'
 import pg from 'pg'
 import { compareText } from './compare-text.ts'
 import { hashBucket, hashText } from './hash-text.ts'
@@ -11,7 +12,7 @@ import { keyExpressionSql, keyJoinSql } from './table-key.ts'
 import type { Topology } from './topology.ts'
 
 const seed = Number(process.env['CROSSFADE_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-const random = randomOf(seed)
+const random = seededRandom(seed)
 let database: TestDatabase
 let client: pg.Client
 
@@ -202,15 +203,4 @@ function randomInteger(): string {
   let text = ''
   for (let n = 0; n < digits; n += 1) text += String(Math.floor(random() * 10))
   return String(BigInt(random() < 0.5 ? `-${text}` : text))
-}
-
-/** Mulberry32. */
-function randomOf(start: number): () => number {
-  let state = start
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import { seededRandom } from '@crossfade/model/seeded-random.ts'
 import type { ClientBase } from 'pg'
 import { copyOut } from './copy-out.ts'
 import type { WireConnection, WireQuery } from './wire.ts'
@@ -51,7 +52,7 @@ function fakeClient() {
 }
 
 test(`CopyData passes on untouched and everything else reaches pg, however it is cut (seed ${seed})`, async () => {
-  const random = randomOf(seed)
+  const random = seededRandom(seed)
   for (let round = 0; round < 200; round += 1) {
     const { client, socket, seen } = fakeClient()
     const fails = random() < 0.3
@@ -117,14 +118,3 @@ test('the socket is not read while the consumer asks to wait', async () => {
   socket.emit('data', Buffer.concat([message('c'), message('C', 'COPY 1'), message('Z', 'I')]))
   assert.equal(await result, 1)
 })
-
-/** Mulberry32. */
-function randomOf(start: number): () => number {
-  let state = start
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}

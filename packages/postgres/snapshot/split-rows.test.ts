@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Failure, fail } from '@crossfade/model/failure.ts'
+import { seededRandom } from '@crossfade/model/seeded-random.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { type CopyFormat, keyBytesMax, RowSplitter } from './split-rows.ts'
 import { escapeText, parseTextRow, unescapeText } from './text-row.ts'
@@ -8,7 +9,7 @@ import { RowTransformer } from './transform-rows.ts'
 import { copyData } from './wire.ts'
 
 const seed = Number(process.env['CROSSFADE_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-const random = randomOf(seed)
+const random = seededRandom(seed)
 
 function message(content: Buffer): Buffer {
   const header = Buffer.alloc(5)
@@ -196,14 +197,3 @@ test('what the route throws comes out', () => {
     code: 'CF2801',
   })
 })
-
-/** Mulberry32. */
-function randomOf(start: number): () => number {
-  let state = start
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}

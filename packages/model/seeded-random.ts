@@ -1,4 +1,4 @@
-/** A repeatable stream of numbers in [0, 1): mulberry32 (Tommy Ettinger, public domain). The same seed gives the same numbers. */
+/** A repeatable stream of numbers in [0, 1): mulberry32 (Tommy Ettinger, public domain). The same seed gives the same numbers, so that a run found by chance can be replayed. */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0
   return () => {
