@@ -30,7 +30,9 @@ export async function carrySequenceValues(
   margin: number,
   columnOnTo: ColumnName,
 ): Promise<void> {
-  const used = await Promise.all(from.map((shard) => shard.withConnection(readSequenceStates)))
+  const statesOf = (shards: readonly SequenceShard[]) =>
+    Promise.all(shards.map((shard) => shard.withConnection(readSequenceStates)))
+  const [used, standing] = await Promise.all([statesOf(from), statesOf(to)])
   const wanted = new Map<string, bigint>()
   const unused = new Set<string>()
   for (const state of used.flat()) {
@@ -44,7 +46,6 @@ export async function carrySequenceValues(
       if (further) wanted.set(key, state.value)
     }
   }
-  const standing = await Promise.all(to.map((shard) => shard.withConnection(readSequenceStates)))
   const classes = interleave(standing, wanted, unused, BigInt(margin))
   await Promise.all(
     to.map((shard, ordinal) =>

@@ -151,7 +151,7 @@ function bench(
   return Object.assign(self, { ports })
 }
 
-test('DM-16 the order: journal, fence, drain, sequences, flip', async () => {
+test('DM-16 the order: journal, fence, drain and sequences, flip', async () => {
   const run = bench()
   await cutOver(run.ports, 'target')
   assert.deepEqual(run.did, [
@@ -198,14 +198,15 @@ test('D10 D13: past the deadline everything is put back, and tried again so ofte
   await assert.rejects(cutOver(run.ports, 'target'), { code: 'CF5001' })
   assert.deepEqual(run.routing.authority, { [a]: 'source', [b]: 'source' })
   assert.deepEqual(run.routing.fenced, [])
-  assert.deepEqual(run.did.slice(0, 5), [
+  assert.deepEqual(run.did.slice(0, 6), [
     'journal fencing',
     'fence source source/a,source/b @2',
+    'sequences source target',
     'journal undoing',
     'unfence source source/a,source/b @3',
     'journal undone',
   ])
-  assert.equal(run.did.length, 10)
+  assert.equal(run.did.length, 12)
 })
 
 test('D13: with lag there is no pause at all', async () => {

@@ -105,11 +105,10 @@ async function attemptCutover(ports: StepPorts, attempt: Attempt): Promise<Outco
       plane.cutover.fence(from, units, asEpoch(fenced.epoch), to),
     )
     watch.part('fence')
-    await ports.streams.expect(points)
-    await drain(ports, points, deadline)
+    // Behind the fence no value is handed out any more, so this need not wait for the rows.
+    const sequences = withDeadline(ports, deadline, 'the sequences', () => plane.cutover.carrySequences(from, to))
+    await Promise.all([sequences, ports.streams.expect(points).then(() => drain(ports, points, deadline))])
     watch.part('drain')
-    await withDeadline(ports, deadline, 'the sequences', () => plane.cutover.carrySequences(from, to))
-    watch.part('sequences')
     const closed = await ports.routing.closed()
     const mustOpen = closed[to].some((unit) => units.includes(unit))
     if (clock.now() >= deadline) throw late('the flip')

@@ -3,7 +3,7 @@ import { milliseconds, moment } from '../words.ts'
 import { Badge, Empty } from './basics.tsx'
 
 const outcomeTone = { running: 'accent', flipped: 'good', undone: 'warn' } as const
-const partsOrder = ['fence', 'drain', 'sequences', 'flip', 'open']
+const partsOrder = ['order', 'hooks', 'fence', 'drain', 'flip', 'open']
 
 /** Every cutover, newest first: where it went, how long writes were held, and what the time went into. */
 export function Cutovers({ cutovers }: { cutovers: readonly CutoverView[] }) {
