@@ -66,14 +66,16 @@ export function createMigrationService(options: ServiceOptions): MigrationServic
       const given = answer(state.place, name, to)
       if (!given.allowed) throw fail('CF6002', { command: name, reason: refusals[given.refusal] })
       const { desired, paused, aborting } = given.place
+      const revive = async () => name !== 'pause' && (await store.tasks.revive(id))
       // Before the entry that takes the failure back: whoever sees that one must not find the failed task and stop once more.
-      if (name !== 'pause') await store.tasks.revive(id)
+      if (state.failure !== null) await revive()
       try {
         await append(id, entry('commanded', { command: name, desired, paused, aborting }, asker.actor), asker, {
           expectedVersion: state.version,
           paused,
           part: name,
         })
+        if (state.failure === null) await revive()
         return
       } catch (error) {
         if (!isStale(error) || tries >= COMMAND_TRIES_MAX) throw error

@@ -91,6 +91,15 @@ test('a session has fixed settings and gives raw text', async () => {
   await client.end()
 })
 
+test('a database is found by its name, whatever signs are in it', async () => {
+  const name = `Base's "1" %2F/?#&;:@=+,$ ü`
+  await cluster.createDatabase(name)
+  const client = await connect(options({ database: encodeURIComponent(name) }))
+  assert.equal((await client.query('SELECT current_database() AS name')).rows[0].name, name)
+  await client.end()
+  await cluster.dropDatabase(name)
+})
+
 test("settings of a role do not win over the session's", async () => {
   const superuser = await connect(options({ user: 'postgres' }))
   await superuser.query(

@@ -128,7 +128,9 @@ function parseUrl(shard: string, url: string): ReturnType<typeof parse> {
     const address = parse(url, { useLibpqCompat: true })
     if (address.port && !(Number(address.port) > 0 && Number(address.port) < 65_536))
       throw new Error('its port is not a number from 1 to 65535')
-    return address
+    // The parser leaves signs like %2F in a name as they are.
+    const database = /^\w+:\/\/[^/?#]*\/([^?#]+)/.exec(url)?.[1]
+    return database === undefined ? address : { ...address, database: decodeURIComponent(database) }
   } catch (error) {
     // Not kept as the cause: a parser's error carries what it could not parse, the password with it.
     const reason = error instanceof TypeError || error instanceof URIError ? 'it is not a URL' : reasonOf(error)
