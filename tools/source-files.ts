@@ -2,15 +2,15 @@
 import { readdirSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 
-export const ROOT = resolve(import.meta.dirname, '..')
+export const projectRoot = resolve(import.meta.dirname, '..')
 
-const NOT_OURS = new Set(['node_modules', 'dist', '.git', '.crossfade', 'coverage', 'generated'])
+const notOurs = new Set(['node_modules', 'dist', '.git', '.crossfade', 'coverage', 'generated'])
 
 /** Every file of the project below `directory`, as sorted paths relative to `root`; dependencies and builds excluded. */
-export function sourceFiles(root = ROOT, directory = root): string[] {
+export function sourceFiles(root = projectRoot, directory = root): string[] {
   const found: string[] = []
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    if (NOT_OURS.has(entry.name) || entry.name.endsWith('.partial')) continue
+    if (notOurs.has(entry.name) || entry.name.endsWith('.partial')) continue
     const path = join(directory, entry.name)
     if (entry.isDirectory()) found.push(...sourceFiles(root, path))
     else if (entry.isFile()) found.push(relative(root, path))

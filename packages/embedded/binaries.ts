@@ -8,8 +8,8 @@ import { fail } from '@crossfade/model/failure.ts'
 import { baseDirectory, isReachable, runAs } from './places.ts'
 
 /** The PostgreSQL major versions that can be started. */
-export const POSTGRES_VERSIONS = [14, 16, 17, 18] as const
-export type PostgresVersion = (typeof POSTGRES_VERSIONS)[number]
+export const postgresVersions = [14, 16, 17, 18] as const
+export type PostgresVersion = (typeof postgresVersions)[number]
 
 export interface Binaries {
   initdb: string

@@ -9,7 +9,7 @@ import { after, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Failure } from '@crossfade/model/failure.ts'
 import pg from 'pg'
-import { POSTGRES_VERSIONS } from './binaries.ts'
+import { postgresVersions } from './binaries.ts'
 import { type Cluster, startCluster } from './cluster.ts'
 import type { OwnedCluster } from './owner-process.ts'
 import { childrenOf, isAlive } from './processes.ts'
@@ -49,7 +49,7 @@ async function startOwner(args: string[], env: Record<string, string> = {}): Pro
 
 describe('a cluster of every version', () => {
   const identifiers = new Set<unknown>()
-  for (const version of POSTGRES_VERSIONS) {
+  for (const version of postgresVersions) {
     test(`PostgreSQL ${version} starts, replicates logically, survives stop and kill, and is destroyed`, async () => {
       const cluster = await startCluster({ version })
       try {
@@ -100,7 +100,7 @@ describe('a cluster of every version', () => {
     const twin = await startCluster({ version: 18 })
     const [about] = await query(twin.superuserUrl(), 'SELECT system_identifier FROM pg_control_system()')
     await twin.destroy()
-    assert.equal(identifiers.size, POSTGRES_VERSIONS.length)
+    assert.equal(identifiers.size, postgresVersions.length)
     assert.equal(identifiers.has(about?.['system_identifier']), false)
   })
 })

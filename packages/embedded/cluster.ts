@@ -12,17 +12,17 @@ import { childrenOf, isAlive, sendSignal, waitForEnd } from './processes.ts'
 import { configurationFile } from './settings.ts'
 import { createDataDirectory, createDataDirectoryElsewhere, writeFileOwnedBy } from './template.ts'
 
-const HOST = '127.0.0.1'
+const loopback = '127.0.0.1'
 /** Below the kernel's ephemeral range, so that no outgoing connection takes the port of a cluster that is restarting. */
-const PORT_MIN = 21_000
-const PORT_MAX = 31_999
+const portMin = 21_000
+const portMax = 31_999
 /** Another process may take a port between our look and the server's start. */
-const PORT_TRIES_MAX = 20
+const portTriesMax = 20
 /** A fast stop waits for replication clients to confirm what they received; past this the stop becomes immediate. */
-const STOP_TIMEOUT_MS = 30_000
+const stopTimeoutMs = 30_000
 
-const STOP_SIGNALS = { smart: 'SIGTERM', fast: 'SIGINT', immediate: 'SIGQUIT' } as const
-export type StopMode = keyof typeof STOP_SIGNALS
+const stopSignals = { smart: 'SIGTERM', fast: 'SIGINT', immediate: 'SIGQUIT' } as const
+export type StopMode = keyof typeof stopSignals
 
 export interface ClusterOptions {
   version: PostgresVersion
@@ -109,7 +109,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 
 class EmbeddedCluster implements Cluster {
   readonly version: PostgresVersion
-  readonly host = HOST
+  readonly host = loopback
   readonly directory: string
   readonly superuser: string
   readonly #binaries: Binaries
@@ -143,7 +143,7 @@ class EmbeddedCluster implements Cluster {
   url(options: { database?: string; user: string; password?: string }): string {
     const password = options.password === undefined ? '' : `:${encodeURIComponent(options.password)}`
     const database = encodeURIComponent(options.database ?? 'postgres')
-    return `postgres://${encodeURIComponent(options.user)}${password}@${HOST}:${this.port}/${database}`
+    return `postgres://${encodeURIComponent(options.user)}${password}@${loopback}:${this.port}/${database}`
   }
 
   async createDatabase(name: string, options: { owner?: string } = {}): Promise<string> {
@@ -173,7 +173,7 @@ class EmbeddedCluster implements Cluster {
   async start(): Promise<void> {
     const fixed = this.#port
     let log = ''
-    for (let tries = 0; tries < PORT_TRIES_MAX; tries++) {
+    for (let tries = 0; tries < portTriesMax; tries++) {
       const running = runningPostmaster(this.directory)
       if (running?.ready) {
         this.#port = running.port
@@ -198,10 +198,10 @@ class EmbeddedCluster implements Cluster {
   async stop(mode: StopMode = 'fast'): Promise<void> {
     const pid = this.pid()
     if (pid === undefined) return
-    sendSignal(pid, STOP_SIGNALS[mode])
-    if (await waitForEnd(pid, STOP_TIMEOUT_MS)) return
+    sendSignal(pid, stopSignals[mode])
+    if (await waitForEnd(pid, stopTimeoutMs)) return
     sendSignal(pid, 'SIGQUIT')
-    if (await waitForEnd(pid, STOP_TIMEOUT_MS)) return
+    if (await waitForEnd(pid, stopTimeoutMs)) return
     await this.kill()
   }
 
@@ -212,7 +212,7 @@ class EmbeddedCluster implements Cluster {
     sendSignal(pid, 'SIGSTOP')
     const processes = [pid, ...childrenOf(pid)]
     for (const each of processes) sendSignal(each, 'SIGKILL')
-    for (const each of processes) await waitForEnd(each, STOP_TIMEOUT_MS)
+    for (const each of processes) await waitForEnd(each, stopTimeoutMs)
   }
 
   async destroy(): Promise<void> {
@@ -271,7 +271,7 @@ function prepareDataDirectory(home: string, binaries: Binaries, options: Cluster
 /** A port on which nothing listens at this moment. */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN))
+    const port = portMin + Math.floor(Math.random() * (portMax - portMin))
     if (await canListen(port)) return port
   }
 }
@@ -280,6 +280,6 @@ function canListen(port: number): Promise<boolean> {
   return new Promise((settle) => {
     const server = createServer()
     server.once('error', () => settle(false))
-    server.listen(port, HOST, () => server.close(() => settle(true)))
+    server.listen(port, loopback, () => server.close(() => settle(true)))
   })
 }

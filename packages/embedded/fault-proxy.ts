@@ -3,9 +3,9 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 
-const HOST = '127.0.0.1'
+const loopback = '127.0.0.1'
 /** Bandwidth limits hand bytes out in slices of this length. */
-const SLICE_MS = 20
+const sliceMs = 20
 
 export interface FaultProxyOptions {
   target: { host: string; port: number }
@@ -59,7 +59,7 @@ interface Faults {
 }
 
 class TcpProxy implements FaultProxy {
-  readonly host = HOST
+  readonly host = loopback
   readonly #links = new Set<Link>()
   readonly #server = createServer({ allowHalfOpen: true }, (client) => this.#accept(client))
   #faults: Faults = noFaults()
@@ -79,7 +79,7 @@ class TcpProxy implements FaultProxy {
   }
 
   async listen(port: number): Promise<void> {
-    this.#server.listen(port, HOST)
+    this.#server.listen(port, loopback)
     await once(this.#server, 'listening')
     this.#port = (this.#server.address() as { port: number }).port
   }
@@ -198,10 +198,10 @@ class Link {
   async #paced(chunk: Buffer, queue: Delay, faults: Faults): Promise<void> {
     let rest = chunk
     while (faults.bytesPerSecond !== Number.POSITIVE_INFINITY && rest.length > 0) {
-      const slice = Math.max(1, Math.floor((faults.bytesPerSecond * SLICE_MS) / 1000))
+      const slice = Math.max(1, Math.floor((faults.bytesPerSecond * sliceMs) / 1000))
       await queue.write(rest.subarray(0, slice))
       rest = rest.subarray(slice)
-      await pause(Math.max(SLICE_MS, 1000 / faults.bytesPerSecond))
+      await pause(Math.max(sliceMs, 1000 / faults.bytesPerSecond))
     }
     if (rest.length > 0) await queue.write(rest)
   }

@@ -11,10 +11,10 @@ import { baseDirectory } from './places.ts'
 import { removeHome, runningPostmaster } from './postmaster.ts'
 import { isAlive, processStartTicks, sendSignal, waitForEndSync } from './processes.ts'
 
-const OWNER_FILE = 'owner.json'
+const ownerFile = 'owner.json'
 /** A directory without an owner file may be one that is being made right now; older than this it is debris. */
-const UNOWNED_AGE_MS_MAX = 600_000
-const STOP_TIMEOUT_MS = 10_000
+const unownedAgeMsMax = 600_000
+const stopTimeoutMs = 10_000
 
 /** `null`: nobody, the cluster stays until it is destroyed. */
 type Owner = { pid: number; startTicks: string } | null
@@ -22,7 +22,7 @@ type Owner = { pid: number; startTicks: string } | null
 /** Records this process as the owner of a cluster's home directory, or that the cluster is to stay. */
 export function recordOwner(home: string, ephemeral: boolean): void {
   const owner: Owner = ephemeral ? { pid: process.pid, startTicks: processStartTicks(process.pid) ?? '' } : null
-  writeFileSync(join(home, OWNER_FILE), JSON.stringify(owner))
+  writeFileSync(join(home, ownerFile), JSON.stringify(owner))
 }
 
 /** Ephemeral homes of this process that still stand; the exit handler takes them down. */
@@ -57,10 +57,10 @@ export function reapAbandonedClusters(): void {
 
 function isAbandoned(home: string): boolean {
   try {
-    const owner = JSON.parse(readFileSync(join(home, OWNER_FILE), 'utf8')) as Owner
+    const owner = JSON.parse(readFileSync(join(home, ownerFile), 'utf8')) as Owner
     return owner !== null && !isAlive(owner.pid, owner.startTicks)
   } catch {
-    return existsSync(home) && Date.now() - statSync(home).mtimeMs > UNOWNED_AGE_MS_MAX
+    return existsSync(home) && Date.now() - statSync(home).mtimeMs > unownedAgeMsMax
   }
 }
 
@@ -77,7 +77,7 @@ function stopAndRemove(home: string): void {
   const postmaster = runningPostmaster(home)
   if (postmaster) {
     sendSignal(postmaster.pid, 'SIGQUIT')
-    if (!waitForEndSync(postmaster.pid, STOP_TIMEOUT_MS)) sendSignal(postmaster.pid, 'SIGKILL')
+    if (!waitForEndSync(postmaster.pid, stopTimeoutMs)) sendSignal(postmaster.pid, 'SIGKILL')
   }
   removeHome(home)
 }
@@ -87,7 +87,7 @@ function stopAndRemove(home: string): void {
  * looks for the pid at that moment, so that a cluster that was restarted since is found too, and it signals only a
  * process whose working directory is the cluster's (pids are reused).
  */
-const WATCHDOG_SCRIPT = `
+const watchdogScript = `
 read -r released && exit 0
 cd "$1/data" 2>/dev/null || exit 0
 data=$(pwd -P)
@@ -102,7 +102,7 @@ cd / && rm -rf -- "$data" "$1/data" "$1/server.log" "$1/owner.json" && rmdir -- 
 `
 
 function startWatchdog(home: string): () => void {
-  const watchdog = spawn('/bin/sh', ['-c', WATCHDOG_SCRIPT, 'crossfade-watchdog', home], {
+  const watchdog = spawn('/bin/sh', ['-c', watchdogScript, 'crossfade-watchdog', home], {
     // Its own process group and session: it must survive what is sent to ours.
     detached: true,
     cwd: '/',

@@ -12,20 +12,20 @@ export interface RunAs {
 }
 
 /** Users tried in this order when running as root. PostgreSQL's initdb wants one that has a passwd entry. */
-const UNPRIVILEGED_USERS = ['nobody', 'daemon']
+const unprivilegedUsers = ['nobody', 'daemon']
 
 /** Used when the temporary directory can't be reached by the unprivileged user (TMPDIR inside a private home). */
-const FALLBACK_BASE = '/var/tmp'
+const fallbackBase = '/var/tmp'
 
 /** As whom to run PostgreSQL: ourselves, or an unprivileged user when we are root. */
 export function runAs(): RunAs {
   if (process.getuid?.() !== 0) return {}
   const entries = readFileSync('/etc/passwd', 'utf8').split('\n')
-  for (const name of UNPRIVILEGED_USERS) {
+  for (const name of unprivilegedUsers) {
     const fields = entries.find((line) => line.startsWith(`${name}:`))?.split(':')
     if (fields) return { uid: Number(fields[2]), gid: Number(fields[3]) }
   }
-  throw fail('CF8003', { users: UNPRIVILEGED_USERS.join(', ') })
+  throw fail('CF8003', { users: unprivilegedUsers.join(', ') })
 }
 
 /**
@@ -34,7 +34,7 @@ export function runAs(): RunAs {
  */
 export function baseDirectory(): string {
   const uid = process.getuid?.() ?? 0
-  const parent = isReachable(tmpdir(), runAs()) ? tmpdir() : FALLBACK_BASE
+  const parent = isReachable(tmpdir(), runAs()) ? tmpdir() : fallbackBase
   const base = join(parent, `crossfade-${uid}`)
   mkdirSync(base, { recursive: true, mode: 0o711 })
   const found = lstatSync(base)

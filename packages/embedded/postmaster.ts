@@ -19,10 +19,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { runAs } from './places.ts'
 import { isAlive, workingDirectoryOf } from './processes.ts'
 
-const READY_POLL_MS = 10
+const readyPollMs = 10
 /** Recovery after a kill replays WAL since the last checkpoint, which is bounded by max_wal_size. */
-const START_TIMEOUT_MS = 120_000
-const LOG_TAIL_LINES = 12
+const startTimeoutMs = 120_000
+const logTailLines = 12
 
 export interface Postmaster {
   pid: number
@@ -74,21 +74,21 @@ export async function startPostmaster(program: string, home: string, port: numbe
   child.once('exit', (code, signal) => (ended = `the server ended with ${signal ?? code}`))
   child.unref()
 
-  const deadline = Date.now() + START_TIMEOUT_MS
+  const deadline = Date.now() + startTimeoutMs
   while (Date.now() < deadline) {
     const found = runningPostmaster(home)
     if (found?.ready && found.pid === child.pid) return { started: true, pid: found.pid }
     if (ended !== undefined) return { started: false, log: `${ended}\n${logTail(home)}` }
-    await sleep(READY_POLL_MS)
+    await sleep(readyPollMs)
   }
   child.kill('SIGQUIT')
-  return { started: false, log: `the server was not ready after ${START_TIMEOUT_MS} ms\n${logTail(home)}` }
+  return { started: false, log: `the server was not ready after ${startTimeoutMs} ms\n${logTail(home)}` }
 }
 
 /** The last lines of the server's log. */
 function logTail(home: string): string {
   try {
-    return readFileSync(join(home, 'server.log'), 'utf8').trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n')
+    return readFileSync(join(home, 'server.log'), 'utf8').trimEnd().split('\n').slice(-logTailLines).join('\n')
   } catch {
     return ''
   }

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const POLL_MS = 10
+const pollMs = 10
 
 interface ProcessStatus {
   parentPid: number
@@ -72,7 +72,7 @@ export async function waitForEnd(pid: number, timeoutMs: number): Promise<boolea
   const deadline = Date.now() + timeoutMs
   while (isAlive(pid)) {
     if (Date.now() > deadline) return false
-    await sleep(POLL_MS)
+    await sleep(pollMs)
   }
   return true
 }
@@ -83,7 +83,7 @@ export function waitForEndSync(pid: number, timeoutMs: number): boolean {
   const cell = new Int32Array(new SharedArrayBuffer(4))
   while (isAlive(pid)) {
     if (Date.now() > deadline) return false
-    Atomics.wait(cell, 0, 0, POLL_MS)
+    Atomics.wait(cell, 0, 0, pollMs)
   }
   return true
 }

@@ -2,7 +2,7 @@
 // that ALTER SYSTEM still overrides it.
 
 /** What every cluster gets: ready to be a source or a target of logical replication, small, and local. */
-const BASE_SETTINGS: Readonly<Record<string, string>> = {
+const baseSettings: Readonly<Record<string, string>> = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
   wal_level: 'logical',
@@ -24,7 +24,7 @@ const BASE_SETTINGS: Readonly<Record<string, string>> = {
  * acknowledged commit, since synchronous_commit stays on and the pages are with the kernel. Dynamic shared memory lives
  * in the data directory, so that a killed cluster leaves nothing outside it.
  */
-const EPHEMERAL_SETTINGS: Readonly<Record<string, string>> = {
+const ephemeralSettings: Readonly<Record<string, string>> = {
   fsync: 'off',
   full_page_writes: 'off',
   dynamic_shared_memory_type: 'mmap',
@@ -32,7 +32,7 @@ const EPHEMERAL_SETTINGS: Readonly<Record<string, string>> = {
 
 /** The text of postgresql.conf; `settings` win over the defaults. */
 export function configurationFile(ephemeral: boolean, settings: Readonly<Record<string, string>>): string {
-  const all = { ...BASE_SETTINGS, ...(ephemeral ? EPHEMERAL_SETTINGS : {}), ...settings }
+  const all = { ...baseSettings, ...(ephemeral ? ephemeralSettings : {}), ...settings }
   const lines = Object.entries(all).map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'`)
   return `${lines.join('\n')}\n`
 }

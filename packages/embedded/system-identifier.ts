@@ -6,11 +6,11 @@ import { join } from 'node:path'
 import { fail } from '@crossfade/model/failure.ts'
 
 /** Where the identifier stands in the long header of a WAL segment's first page: after XLogPageHeaderData, padded. */
-const WAL_SYSTEM_IDENTIFIER_OFFSET = 24
-const IDENTIFIER_BYTES = 8
-const CRC_BYTES = 4
+const walSystemIdentifierOffset = 24
+const identifierBytes = 8
+const crcBytes = 4
 /** pg_control is written as 8 KiB but its struct, checksum last, fits one 512-byte sector in every version. */
-const CONTROL_STRUCT_BYTES_MAX = 512
+const controlStructBytesMax = 512
 
 /**
  * Writes a new random system identifier into a cluster that was shut down cleanly and has never been started since.
@@ -31,7 +31,7 @@ export function setSystemIdentifier(dataDirectory: string): void {
 
 /** As initdb makes them, the upper half is the time, so that identifiers stay readable; the rest is random. */
 function newIdentifier(): Buffer {
-  const identifier = randomBytes(IDENTIFIER_BYTES)
+  const identifier = randomBytes(identifierBytes)
   identifier.writeUInt32LE(Math.floor(Date.now() / 1000), 4)
   return identifier
 }
@@ -41,7 +41,7 @@ function writeAt(path: string, identifier: Buffer): void {
   try {
     const magic = Buffer.alloc(2)
     readSync(file, magic, 0, 2, 0)
-    if (magic.readUInt16LE(0) !== 0) writeSync(file, identifier, 0, IDENTIFIER_BYTES, WAL_SYSTEM_IDENTIFIER_OFFSET)
+    if (magic.readUInt16LE(0) !== 0) writeSync(file, identifier, 0, identifierBytes, walSystemIdentifierOffset)
   } finally {
     closeSync(file)
   }
@@ -50,23 +50,23 @@ function writeAt(path: string, identifier: Buffer): void {
 /** The checksum's place differs by version: it is where the CRC of all bytes before it stands. */
 function findChecksum(control: Buffer): number {
   let crc = 0xffffffff
-  for (let offset = 0; offset <= CONTROL_STRUCT_BYTES_MAX - CRC_BYTES; offset++) {
-    if (offset > IDENTIFIER_BYTES && offset % 4 === 0 && control.readUInt32LE(offset) === (crc ^ 0xffffffff) >>> 0)
+  for (let offset = 0; offset <= controlStructBytesMax - crcBytes; offset++) {
+    if (offset > identifierBytes && offset % 4 === 0 && control.readUInt32LE(offset) === (crc ^ 0xffffffff) >>> 0)
       return offset
-    crc = (CRC32C_TABLE[(crc ^ control.readUInt8(offset)) & 0xff] ?? 0) ^ (crc >>> 8)
+    crc = (crc32cTable[(crc ^ control.readUInt8(offset)) & 0xff] ?? 0) ^ (crc >>> 8)
   }
   throw fail('CF9001', { reason: 'pg_control holds no valid checksum' })
 }
 
 function crc32c(bytes: Buffer): number {
   let crc = 0xffffffff
-  for (const byte of bytes) crc = (CRC32C_TABLE[(crc ^ byte) & 0xff] ?? 0) ^ (crc >>> 8)
+  for (const byte of bytes) crc = (crc32cTable[(crc ^ byte) & 0xff] ?? 0) ^ (crc >>> 8)
   return (crc ^ 0xffffffff) >>> 0
 }
 
-const CRC32C_POLYNOMIAL = 0x82f63b78
-const CRC32C_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
+const crc32cPolynomial = 0x82f63b78
+const crc32cTable = Uint32Array.from({ length: 256 }, (_, index) => {
   let value = index
-  for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ CRC32C_POLYNOMIAL : value >>> 1
+  for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ crc32cPolynomial : value >>> 1
   return value >>> 0
 })

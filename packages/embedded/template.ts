@@ -19,7 +19,7 @@ import { baseDirectory, type RunAs, runAs } from './places.ts'
 import { setSystemIdentifier } from './system-identifier.ts'
 
 /** Kept over restarts of the machine and reachable by everybody, unlike home directories. */
-const ELSEWHERE = '/var/lib/crossfade'
+const elsewhere = '/var/lib/crossfade'
 
 export interface NewCluster {
   binaries: Binaries
@@ -54,8 +54,8 @@ export function createDataDirectory(dataDirectory: string, cluster: NewCluster):
  * stands below /var/lib/crossfade and `dataDirectory` becomes a link to it.
  */
 export function createDataDirectoryElsewhere(dataDirectory: string, cluster: NewCluster): void {
-  mkdirSync(ELSEWHERE, { recursive: true, mode: 0o711 })
-  const parent = mkdtempSync(join(ELSEWHERE, 'cluster-'))
+  mkdirSync(elsewhere, { recursive: true, mode: 0o711 })
+  const parent = mkdtempSync(join(elsewhere, 'cluster-'))
   chmodSync(parent, 0o711)
   createDataDirectory(join(parent, 'data'), cluster)
   try {

@@ -30,8 +30,10 @@ export interface EpochFloor {
 
 /** What Crossfade needs in the databases: control schema, target schema, publications, slots; and their removal. */
 export interface Infrastructure {
-  /** Creates the schema `crossfade` with its tables on every database of the side. */
-  /** With a floor, lower epochs are refused there from now on: what an earlier life of the migration may still have in flight. */
+  /**
+   * Creates the schema `crossfade` with its tables on every database of the side. With a floor, lower epochs are refused there from now on: what an earlier life
+   * of the migration may still have in flight.
+   */
   createControlSchema(side: Side, floor?: EpochFloor): Promise<void>
   /** Types, functions, tables without indexes: what must exist before rows can be loaded. Findings name what could not be carried. */
   createSchema(): Promise<readonly Finding[]>

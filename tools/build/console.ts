@@ -4,36 +4,36 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
-const CONSOLE = resolve(import.meta.dirname, '..', '..', 'apps', 'console')
-const BUILD_TIMEOUT_MS = 180_000
+const consoleFolder = resolve(import.meta.dirname, '..', '..', 'apps', 'console')
+const buildTimeoutMs = 180_000
 
 /** Whether there is a console to build. */
 export function consoleExists(): boolean {
-  return existsSync(join(CONSOLE, 'vite.config.ts'))
+  return existsSync(join(consoleFolder, 'vite.config.ts'))
 }
 
 /** Builds the console if it must be. Idempotent. Throws with the bundler's output when the build fails. */
 export function ensureConsoleBuilt(): void {
   if (!consoleExists() || !isStale()) return
   process.stderr.write('crossfade: building the console\n')
-  const partial = join(CONSOLE, `dist.${process.pid}.partial`)
-  const vite = resolve(CONSOLE, '..', '..', 'node_modules', 'vite', 'bin', 'vite.js')
+  const partial = join(consoleFolder, `dist.${process.pid}.partial`)
+  const vite = resolve(consoleFolder, '..', '..', 'node_modules', 'vite', 'bin', 'vite.js')
   try {
     execFileSync(process.execPath, [vite, 'build', '--logLevel', 'error', '--outDir', partial, '--emptyOutDir'], {
-      cwd: CONSOLE,
-      timeout: BUILD_TIMEOUT_MS,
+      cwd: consoleFolder,
+      timeout: buildTimeoutMs,
       stdio: ['ignore', 2, 2],
     })
-    rmSync(join(CONSOLE, 'dist'), { recursive: true, force: true })
-    renameSync(partial, join(CONSOLE, 'dist'))
+    rmSync(join(consoleFolder, 'dist'), { recursive: true, force: true })
+    renameSync(partial, join(consoleFolder, 'dist'))
   } finally {
     rmSync(partial, { recursive: true, force: true })
   }
 }
 
 function isStale(): boolean {
-  const built = join(CONSOLE, 'dist', 'index.html')
-  return !existsSync(built) || newestChange(CONSOLE) > statSync(built).mtimeMs
+  const built = join(consoleFolder, 'dist', 'index.html')
+  return !existsSync(built) || newestChange(consoleFolder) > statSync(built).mtimeMs
 }
 
 function newestChange(directory: string): number {

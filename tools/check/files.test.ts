@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { checkFileLengths, checkMachinePaths, checkNames, FILE_LINES_MAX } from './files.ts'
+import { checkFileLengths, checkMachinePaths, checkNames, fileLinesMax } from './files.ts'
 
 function inDirectory<Result>(text: string, check: (root: string) => Result): Result {
   const root = mkdtempSync(join(tmpdir(), 'crossfade-files-'))
@@ -17,8 +17,8 @@ function inDirectory<Result>(text: string, check: (root: string) => Result): Res
 
 test('a file may have as many lines as the limit, and not one more', () => {
   const lines = (count: number) => Array.from({ length: count }, () => '').join('\n')
-  assert.equal(inDirectory(lines(FILE_LINES_MAX), (root) => checkFileLengths(root, ['a.ts'])).length, 0)
-  assert.equal(inDirectory(lines(FILE_LINES_MAX + 1), (root) => checkFileLengths(root, ['a.ts'])).length, 1)
+  assert.equal(inDirectory(lines(fileLinesMax), (root) => checkFileLengths(root, ['a.ts'])).length, 0)
+  assert.equal(inDirectory(lines(fileLinesMax + 1), (root) => checkFileLengths(root, ['a.ts'])).length, 1)
 })
 
 test('empty names are found in files and folders, as whole words', () => {

@@ -4,38 +4,36 @@ import { join } from 'node:path'
 import { isTypeScript } from '../source-files.ts'
 import type { CheckFinding } from './finding.ts'
 
-export const FILE_LINES_MAX = 600
+export const fileLinesMax = 600
 
 /** Tables of data that are one thing, and documented as the one place of it. */
-const LONG_TABLES = new Set(['packages/model/error-codes.ts'])
+const longTables = new Set(['packages/model/error-codes.ts'])
 
 /** Names that say nothing about what is inside. */
-const EMPTY_NAMES = new Set(['utils', 'util', 'helpers', 'helper', 'common', 'manager', 'misc'])
+const emptyNames = new Set(['utils', 'util', 'helpers', 'helper', 'common', 'manager', 'misc'])
 
 /** Whether a file is text we wrote: what these rules look into. */
-const TEXT = /\.(ts|tsx|mjs|js|json|md|sql|css|html|ya?ml|sh)$|^LICENSE$|\.ci\/run$/
+const textFiles = /\.(ts|tsx|mjs|js|json|md|sql|css|html|ya?ml|sh)$|^LICENSE$|\.ci\/run$/
 
 /** Paths of one machine: they work for nobody else. Written in pieces, so that this file passes its own check. */
-const MACHINE_PATHS = [['', 'work', ''].join('/'), ['', 'tmp', 'cf'].join('/')].map(
+const machinePaths = [['', 'work', ''].join('/'), ['', 'tmp', 'cf'].join('/')].map(
   (path) => new RegExp(`(^|[^\\w./:-])${path}(?![\\w]*\\.(com|org|dev|net))`, 'm'),
 )
 
 /** TypeScript files that are longer than the limit. */
 export function checkFileLengths(root: string, files: readonly string[]): CheckFinding[] {
   return files
-    .filter((path) => isTypeScript(path) && !LONG_TABLES.has(path))
+    .filter((path) => isTypeScript(path) && !longTables.has(path))
     .flatMap((path) => {
       const lines = readFileSync(join(root, path), 'utf8').split('\n').length
-      return lines > FILE_LINES_MAX
-        ? [{ place: path, reason: `${lines} lines; split it (${FILE_LINES_MAX} at most)` }]
-        : []
+      return lines > fileLinesMax ? [{ place: path, reason: `${lines} lines; split it (${fileLinesMax} at most)` }] : []
     })
 }
 
 /** Files and folders whose name says nothing. */
 export function checkNames(files: readonly string[]): CheckFinding[] {
   return files.flatMap((path) => {
-    const empty = path.split(/[/._-]/).find((word) => EMPTY_NAMES.has(word.toLowerCase()))
+    const empty = path.split(/[/._-]/).find((word) => emptyNames.has(word.toLowerCase()))
     return empty === undefined ? [] : [{ place: path, reason: `"${empty}" says nothing; name it after what it does` }]
   })
 }
@@ -43,12 +41,12 @@ export function checkNames(files: readonly string[]): CheckFinding[] {
 /** Lines that hold a path of one machine. */
 export function checkMachinePaths(root: string, files: readonly string[]): CheckFinding[] {
   return files
-    .filter((path) => TEXT.test(path) && path !== 'package-lock.json')
+    .filter((path) => textFiles.test(path) && path !== 'package-lock.json')
     .flatMap((path) =>
       readFileSync(join(root, path), 'utf8')
         .split('\n')
         .flatMap((line, index) =>
-          MACHINE_PATHS.some((pattern) => pattern.test(line))
+          machinePaths.some((pattern) => pattern.test(line))
             ? [{ place: `${path}:${index + 1}`, reason: 'holds a path that exists on one machine only' }]
             : [],
         ),

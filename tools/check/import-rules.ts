@@ -1,7 +1,7 @@
 // Who may import whom, as data. Imports point down: apps → engine → tracks → {pipeline, routing, stages} → model.
 
 /** A unit is a workspace: `packages/model`, `apps/cli`, `tools`. What is not listed here may import nothing of ours. */
-export const ALLOWED_IMPORTS: Readonly<Record<string, readonly string[]>> = {
+export const allowedImports: Readonly<Record<string, readonly string[]>> = {
   'packages/model': [],
   'packages/stages': ['packages/model'],
   'packages/routing': ['packages/model'],
@@ -27,15 +27,15 @@ export const ALLOWED_IMPORTS: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** What may be imported as types alone, besides. */
-export const ALLOWED_AS_TYPES: Readonly<Record<string, readonly string[]>> = {
+export const allowedAsTypes: Readonly<Record<string, readonly string[]>> = {
   'apps/console': ['packages/model', 'packages/engine', 'packages/stages', 'apps/server'],
 }
 
 /** What tests may import besides: real servers, and the programs set up for them. */
-export const ALLOWED_IN_TESTS: readonly string[] = ['packages/embedded', 'tools']
+export const allowedInTests: readonly string[] = ['packages/embedded', 'tools']
 
 /** The console's tests run the real server and engine, and look at them through a browser. */
-export const ALLOWED_IN_TESTS_OF: Readonly<Record<string, readonly string[]>> = {
+export const allowedInTestsOf: Readonly<Record<string, readonly string[]>> = {
   'apps/console': ['packages/*', 'apps/server'],
 }
 
@@ -47,8 +47,8 @@ export function isTestFile(path: string): boolean {
 /** Whether files of the unit `from` may import those of the unit `to`. */
 export function isAllowed(from: string, to: string, how: { inTest: boolean; typeOnly: boolean }): boolean {
   if (from === to) return true
-  const asTypes = how.typeOnly ? (ALLOWED_AS_TYPES[from] ?? []) : []
-  const inTests = how.inTest ? [...ALLOWED_IN_TESTS, ...(ALLOWED_IN_TESTS_OF[from] ?? [])] : []
-  const allowed = [...(ALLOWED_IMPORTS[from] ?? []), ...asTypes, ...inTests]
+  const asTypes = how.typeOnly ? (allowedAsTypes[from] ?? []) : []
+  const inTests = how.inTest ? [...allowedInTests, ...(allowedInTestsOf[from] ?? [])] : []
+  const allowed = [...(allowedImports[from] ?? []), ...asTypes, ...inTests]
   return allowed.includes(to) || (to.startsWith('packages/') && allowed.includes('packages/*'))
 }

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { ROOT, sourceFiles } from '../source-files.ts'
+import { projectRoot, sourceFiles } from '../source-files.ts'
 import { checkFileLengths, checkMachinePaths, checkNames } from './files.ts'
 import type { CheckFinding } from './finding.ts'
 import { checkGenerated } from './generated.ts'
@@ -12,7 +12,7 @@ import { checkImports } from './imports.ts'
 import { uncitedInProject } from './requirements.ts'
 
 /** For one program that a check runs. */
-const PROGRAM_TIMEOUT_MS = 300_000
+const programTimeoutMs = 300_000
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { strict: { type: 'boolean' } } })
 const files = sourceFiles()
@@ -23,11 +23,11 @@ const checks: Record<string, () => boolean | Promise<boolean>> = {
   format: () => program('biome', ['ci', '--colors=off', '--max-diagnostics=60', '.']),
   lint: () => program('oxlint', ['--type-aware']),
   types: () => program('tsc', ['-p', '.', '--noEmit']) && consoleTypes(),
-  imports: () => report(checkImports(ROOT, files)),
-  lengths: () => report(checkFileLengths(ROOT, files)),
+  imports: () => report(checkImports(projectRoot, files)),
+  lengths: () => report(checkFileLengths(projectRoot, files)),
   names: () => report(checkNames(files)),
-  paths: () => report(checkMachinePaths(ROOT, files)),
-  generated: async () => report(await checkGenerated(ROOT)),
+  paths: () => report(checkMachinePaths(projectRoot, files)),
+  generated: async () => report(await checkGenerated(projectRoot)),
   requirements: () => coverage(values.strict === true),
 }
 
@@ -45,11 +45,11 @@ process.stdout.write(
 process.exitCode = failed.length === 0 ? 0 : 1
 
 function program(name: string, args: string[]): boolean {
-  const path = join(ROOT, 'node_modules', '.bin', name)
+  const path = join(projectRoot, 'node_modules', '.bin', name)
   const outcome = spawnSync(path, args, {
-    cwd: ROOT,
+    cwd: projectRoot,
     stdio: ['ignore', 'inherit', 'inherit'],
-    timeout: PROGRAM_TIMEOUT_MS,
+    timeout: programTimeoutMs,
   })
   if (outcome.error) process.stdout.write(`  ${name} did not run: ${outcome.error.message}\n`)
   return outcome.status === 0
@@ -58,7 +58,9 @@ function program(name: string, args: string[]): boolean {
 function consoleTypes(): boolean {
   const console = join('apps', 'console')
   const projects = [join(console, 'tsconfig.json'), join(console, 'tests', 'tsconfig.json')]
-  return projects.every((project) => !existsSync(join(ROOT, project)) || program('tsc', ['-p', project, '--noEmit']))
+  return projects.every(
+    (project) => !existsSync(join(projectRoot, project)) || program('tsc', ['-p', project, '--noEmit']),
+  )
 }
 
 function report(findings: readonly CheckFinding[]): boolean {
@@ -67,7 +69,7 @@ function report(findings: readonly CheckFinding[]): boolean {
 }
 
 function coverage(strict: boolean): boolean {
-  const missing = uncitedInProject(ROOT, files)
+  const missing = uncitedInProject(projectRoot, files)
   for (const { id, text } of missing) process.stdout.write(`  ${id} is cited by no test: ${text}\n`)
   return missing.length === 0 || !strict
 }

@@ -8,10 +8,10 @@ import type { GeneratedFile } from './generators.ts'
 export function cliReference(): GeneratedFile {
   const program = buildProgram(() => undefined)
   const commands = program.commands.flatMap((command) => [command, ...command.commands])
-  return { path: 'docs/reference/cli.md', content: `${HEAD}\n${commands.map(section).join('\n')}` }
+  return { path: 'docs/reference/cli.md', content: `${pageHead}\n${commands.map(section).join('\n')}` }
 }
 
-const HEAD = `# Command line
+const pageHead = `# Command line
 
 <!-- Generated from apps/cli by \`npm run generate\`; do not edit. -->
 

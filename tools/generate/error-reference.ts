@@ -2,7 +2,7 @@
 import { type ErrorDefinition, errorDefinitions } from '@crossfade/model/error-codes.ts'
 import type { GeneratedFile } from './generators.ts'
 
-const RANGES: Readonly<Record<string, string>> = {
+const codeRanges: Readonly<Record<string, string>> = {
   1: 'Plan and configuration',
   2: 'Your databases',
   3: 'Copying and following changes',
@@ -17,15 +17,15 @@ const RANGES: Readonly<Record<string, string>> = {
 /** A page with one section per code, in the order of the codes. */
 export function errorReference(): GeneratedFile {
   const definitions = Object.entries(errorDefinitions as Record<string, ErrorDefinition>)
-  const sections = Object.entries(RANGES).flatMap(([digit, title]) => {
+  const sections = Object.entries(codeRanges).flatMap(([digit, title]) => {
     const members = definitions.filter(([code]) => code.startsWith(`CF${digit}`)).sort(([a], [b]) => a.localeCompare(b))
     return members.length === 0 ? [] : [`## ${title}\n\n${members.map(section).join('\n')}`]
   })
-  const content = `${HEAD}\n${sections.join('\n')}`
+  const content = `${pageHead}\n${sections.join('\n')}`
   return { path: 'docs/reference/errors.md', content }
 }
 
-const HEAD = `# Errors
+const pageHead = `# Errors
 
 <!-- Generated from packages/model/error-codes.ts by \`npm run generate\`; do not edit. -->
 

@@ -12,11 +12,11 @@ export interface GeneratedFile {
 
 export type Generator = () => Promise<GeneratedFile> | GeneratedFile
 
-const GENERATORS: readonly Generator[] = [cliReference, errorReference, openapi, planSchema]
+const allGenerators: readonly Generator[] = [cliReference, errorReference, openapi, planSchema]
 
 /** What all generators produce, in order. */
 export async function generateAll(): Promise<GeneratedFile[]> {
   const files: GeneratedFile[] = []
-  for (const generate of GENERATORS) files.push(await generate())
+  for (const generate of allGenerators) files.push(await generate())
   return files
 }

@@ -3,7 +3,7 @@ import type { MigrationService } from '@crossfade/engine/contract.ts'
 import type { Planning } from '@crossfade/server/planning.ts'
 import { createServer } from '@crossfade/server/server.ts'
 import type { GeneratedFile } from './generators.ts'
-import { VERSION } from './version.ts'
+import { projectVersion } from './version.ts'
 
 /** The description that a running server answers with at /api/v1/openapi.json. */
 export async function openapi(): Promise<GeneratedFile> {
@@ -13,7 +13,7 @@ export async function openapi(): Promise<GeneratedFile> {
     access: { kind: 'local' },
     consoleDirectory: null,
     logger: false,
-    version: VERSION,
+    version: projectVersion,
   })
   await app.ready()
   const content = `${JSON.stringify(app.swagger(), null, 2)}\n`

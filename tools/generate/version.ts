@@ -1,8 +1,8 @@
 // The version of the project, from the one place that says it.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ROOT } from '../source-files.ts'
+import { projectRoot } from '../source-files.ts'
 
-const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }
+const manifest = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string }
 
-export const VERSION = manifest.version
+export const projectVersion = manifest.version

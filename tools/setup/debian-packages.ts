@@ -12,19 +12,19 @@ export interface DebianProgram {
 }
 
 /** Every program that `npm test` sets up. */
-export const PROGRAMS = {
+export const knownPrograms = {
   chromium: { program: 'chromium', package: 'chromium' },
   pgbouncer: { program: 'pgbouncer', package: 'pgbouncer' },
   pgDump: { program: 'pg_dump', package: 'postgresql-client' },
 } as const satisfies Record<string, DebianProgram>
 
-export type ProgramName = keyof typeof PROGRAMS
+export type ProgramName = keyof typeof knownPrograms
 
 export type Setup = { path: string } | { missing: string }
 
-const INSTALL_TIMEOUT_MS = 300_000
+const installTimeoutMs = 300_000
 /** Set by the test runner once it has tried, so that every test process need not try again. */
-const TRIED_VARIABLE = 'CROSSFADE_SETUP_TRIED'
+const triedVariable = 'CROSSFADE_SETUP_TRIED'
 
 /**
  * The path of a program, installed first when it is missing and can be; else why not, as a reason to skip a test with.
@@ -35,10 +35,10 @@ const TRIED_VARIABLE = 'CROSSFADE_SETUP_TRIED'
  * test('…', { skip: 'missing' in chromium && chromium.missing }, () => { launch(chromium.path) })
  */
 export function findOrInstall(name: ProgramName): Setup {
-  const { program, package: packageName } = PROGRAMS[name]
+  const { program, package: packageName } = knownPrograms[name]
   const present = findProgram(program)
   if (present !== undefined) return { path: present }
-  if (process.env[TRIED_VARIABLE] !== undefined) return { missing: missingReason(name, 'it could not be installed') }
+  if (process.env[triedVariable] !== undefined) return { missing: missingReason(name, 'it could not be installed') }
   if (process.getuid?.() !== 0) return { missing: missingReason(name, 'only root can install it') }
   if (findProgram('apt-get') === undefined) return { missing: missingReason(name, 'this system has no apt-get') }
   process.stderr.write(`crossfade: installing ${packageName} (once)\n`)
@@ -55,7 +55,7 @@ export function setUpPrograms(names: readonly ProgramName[]): void {
     const setup = findOrInstall(name)
     if ('missing' in setup) process.stderr.write(`crossfade: ${setup.missing}; tests that need it are skipped\n`)
   }
-  process.env[TRIED_VARIABLE] = '1'
+  process.env[triedVariable] = '1'
 }
 
 function findProgram(program: string): string | undefined {
@@ -84,7 +84,7 @@ function aptGet(args: string[]): string | undefined {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
     execFileSync('apt-get', ['-qq', '-o', 'DPkg::Lock::Timeout=120', ...args], {
       env,
-      timeout: INSTALL_TIMEOUT_MS,
+      timeout: installTimeoutMs,
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     return undefined
@@ -94,6 +94,6 @@ function aptGet(args: string[]): string | undefined {
 }
 
 function missingReason(name: ProgramName, why: string): string {
-  const { program, package: packageName } = PROGRAMS[name]
+  const { program, package: packageName } = knownPrograms[name]
   return `${program} is missing and ${why} (apt-get install ${packageName})`
 }

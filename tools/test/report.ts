@@ -3,8 +3,8 @@
 import { once } from 'node:events'
 import { spec } from 'node:test/reporters'
 
-const COUNTS = ['tests', 'suites', 'pass', 'fail', 'cancelled', 'skipped', 'todo'] as const
-type Count = (typeof COUNTS)[number]
+const countNames = ['tests', 'suites', 'pass', 'fail', 'cancelled', 'skipped', 'todo'] as const
+type Count = (typeof countNames)[number]
 
 /** What node's test runner emits for each thing that happens in a run. */
 export interface RunEvent {
@@ -38,7 +38,7 @@ export class Report {
   async close(files: { pure: number; database: number }): Promise<void> {
     this.#reporter.end()
     await once(this.#reporter, 'end')
-    const lines = COUNTS.map((name) => `ℹ ${name} ${this.counts[name]}`)
+    const lines = countNames.map((name) => `ℹ ${name} ${this.counts[name]}`)
     process.stdout.write(`\n${lines.join('\n')}\nℹ duration_ms ${Date.now() - this.#started}\n`)
     const verdict = this.succeeded ? 'passed' : this.counts.tests === 0 ? 'no tests ran' : 'FAILED'
     const found = `${files.pure} files in one process, ${files.database} in processes of their own`
@@ -52,7 +52,7 @@ export class Report {
 
   #add(message: string): void {
     const [name, value] = message.split(' ')
-    if (COUNTS.includes(name as Count)) this.counts[name as Count] += Number(value)
+    if (countNames.includes(name as Count)) this.counts[name as Count] += Number(value)
   }
 }
 

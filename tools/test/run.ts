@@ -7,16 +7,16 @@ import { join } from 'node:path'
 import { run } from 'node:test'
 import { parseArgs } from 'node:util'
 import { ensureConsoleBuilt } from '../build/console.ts'
-import { PROGRAMS, type ProgramName, setUpPrograms } from '../setup/debian-packages.ts'
-import { ROOT, sourceFiles } from '../source-files.ts'
+import { knownPrograms, type ProgramName, setUpPrograms } from '../setup/debian-packages.ts'
+import { projectRoot, sourceFiles } from '../source-files.ts'
 import { Report, type RunEvent } from './report.ts'
 import { selectTests } from './select.ts'
 import { runInSharedProcess } from './shared-process.ts'
 
 /** For one file of database tests, and for any single test. */
-const FILE_TIMEOUT_MS = 600_000
+const fileTimeoutMs = 600_000
 /** Each database test file runs a few PostgreSQL servers beside it. */
-const DATABASE_CONCURRENCY = 2
+const databaseConcurrency = 2
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -32,16 +32,18 @@ const consoleBuilt = buildConsole()
 
 const report = new Report()
 if (pure.length > 0) {
-  await report.follow(runInSharedProcess(absolute(pure), { cwd: ROOT, timeoutMs: FILE_TIMEOUT_MS, name: values.name }))
+  await report.follow(
+    runInSharedProcess(absolute(pure), { cwd: projectRoot, timeoutMs: fileTimeoutMs, name: values.name }),
+  )
 }
 if (database.length > 0) {
   await report.follow(
     run({
-      cwd: ROOT,
+      cwd: projectRoot,
       files: absolute(database),
       isolation: 'process',
-      concurrency: DATABASE_CONCURRENCY,
-      timeout: FILE_TIMEOUT_MS,
+      concurrency: databaseConcurrency,
+      timeout: fileTimeoutMs,
       execArgv: ['--disable-warning=ExperimentalWarning', '--test-force-exit'],
       ...(values.name === undefined ? {} : { testNamePatterns: [values.name] }),
     }) as AsyncIterable<RunEvent>,
@@ -64,12 +66,12 @@ function buildConsole(): boolean {
 }
 
 function absolute(paths: readonly string[]): string[] {
-  return paths.map((path) => join(ROOT, path))
+  return paths.map((path) => join(projectRoot, path))
 }
 
 /** A test says what it needs by calling `findOrInstall('name')`. */
 function programsNeededBy(paths: readonly string[]): ProgramName[] {
-  const texts = paths.map((path) => readFileSync(join(ROOT, path), 'utf8'))
-  const names = Object.keys(PROGRAMS) as ProgramName[]
+  const texts = paths.map((path) => readFileSync(join(projectRoot, path), 'utf8'))
+  const names = Object.keys(knownPrograms) as ProgramName[]
   return names.filter((name) => texts.some((text) => text.includes(`findOrInstall('${name}')`)))
 }

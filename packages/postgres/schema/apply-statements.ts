@@ -6,7 +6,7 @@ import { finding } from './finding.ts'
 import type { Statement } from './generate/step.ts'
 
 /** What DDL of ours runs under: names are qualified, bodies are not looked into (they may name what comes later). */
-export const DDL_SETTINGS = `SET LOCAL search_path = ''; SET LOCAL check_function_bodies = off; SET LOCAL client_min_messages = warning;
+export const ddlSettings = `SET LOCAL search_path = ''; SET LOCAL check_function_bodies = off; SET LOCAL client_min_messages = warning;
   SET LOCAL default_tablespace = ''; SET LOCAL row_security = off`
 
 /**

@@ -10,7 +10,7 @@ import { prepareSession, shardConnection } from '../connection/connect.ts'
 import type { ShardPool } from '../connection/pool.ts'
 import { quoteIdentifier, quoteLiteral, quoteTable } from '../connection/quote.ts'
 import type { SecretSources } from '../connection/secret.ts'
-import { applyStatements, DDL_SETTINGS } from './apply-statements.ts'
+import { applyStatements, ddlSettings } from './apply-statements.ts'
 import { copyFileToTable, fileDigest, tableDigest } from './backup-file.ts'
 import type { BackupManifest } from './backup-manifest.ts'
 import { desiredSchema } from './desired.ts'
@@ -92,7 +92,7 @@ async function restore(
   const script = schemaScript(desired, await readTarget(client, shard))
   const inTransaction = async (work: () => Promise<unknown>) => {
     await client.query('BEGIN')
-    await client.query(DDL_SETTINGS)
+    await client.query(ddlSettings)
     await work()
     await client.query('COMMIT')
   }

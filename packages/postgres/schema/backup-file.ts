@@ -30,7 +30,7 @@ export async function copyTableToFile(
       await file.write(chunk)
       bytes += chunk.length
       unthrottled += chunk.length
-      if (unthrottled < THROTTLE_BYTES) continue
+      if (unthrottled < throttleBytes) continue
       await context.throttle('copy', unthrottled)
       unthrottled = 0
     }
@@ -50,7 +50,7 @@ export async function copyFileToTable(
 ): Promise<void> {
   const list = columns.map(quoteIdentifier).join(', ')
   await pipeline(
-    createReadStream(path, { highWaterMark: READ_BYTES }),
+    createReadStream(path, { highWaterMark: readBytes }),
     client.query(copyFrom(`COPY ${quoteTable(table)}${list && ` (${list})`} FROM STDIN (FORMAT binary)`)),
   )
 }
@@ -68,9 +68,9 @@ export async function tableDigest(client: ClientBase, table: TableName, columns:
 /** SHA-256 of a file, hex. */
 export async function fileDigest(path: string): Promise<string> {
   const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES })) hash.update(chunk as Buffer)
+  for await (const chunk of createReadStream(path, { highWaterMark: readBytes })) hash.update(chunk as Buffer)
   return hash.digest('hex')
 }
 
-const THROTTLE_BYTES = 1024 * 1024
-const READ_BYTES = 256 * 1024
+const throttleBytes = 1024 * 1024
+const readBytes = 256 * 1024

@@ -80,7 +80,7 @@ for (const group of groups) {
           `${sql}\n${findings.join('\n')}`,
         )
       assert.deepEqual(
-        findings.filter((each) => !group.some(([, expected]) => expected.test(each)) && !FOLLOWS.test(each)),
+        findings.filter((each) => !group.some(([, expected]) => expected.test(each)) && !followWords.test(each)),
         [],
       )
     } finally {
@@ -90,7 +90,7 @@ for (const group of groups) {
 }
 
 /** What goes along with the changes: a column takes its index, its statistics object and its collation. */
-const FOLLOWS = /index public\.ix|statistics object public\.st|public\.t\.b .*collation/
+const followWords = /index public\.ix|statistics object public\.st|public\.t\.b .*collation/
 
 test('a schema that was there already is only compared: differences are notes', async () => {
   const trip = await roundTrip({

@@ -104,14 +104,14 @@ function withinScope(target: Inventory, desired: DesiredSchema): Inventory {
   }
 }
 
-const BLOCKING = new Set(['table', 'column'])
+const blockingCodes = new Set(['table', 'column'])
 
 function missing(wanted: Description, shard: ShardId, mode: 'create' | 'existing'): Finding {
   const { kind, identity } = wanted
   const key = kind === 'constraint' && /^PRIMARY KEY/i.test(wanted.facets['definition'] ?? '')
   return finding(
     'CF2210',
-    BLOCKING.has(kind) ? 'block' : mode === 'existing' && !key ? 'note' : 'warn',
+    blockingCodes.has(kind) ? 'block' : mode === 'existing' && !key ? 'note' : 'warn',
     `${shard} ${identity}`,
     {
       shard,
@@ -195,10 +195,10 @@ function compareGrants(expected: Inventory, target: Inventory, shard: ShardId): 
 }
 
 function shorten(text: string): string {
-  return text.length <= SHOWN_MAX ? text : `${text.slice(0, SHOWN_MAX)}…`
+  return text.length <= shownMax ? text : `${text.slice(0, shownMax)}…`
 }
 
-const SHOWN_MAX = 120
+const shownMax = 120
 
 function major(inventory: Inventory): number {
   return Math.floor(inventory.serverVersion / 10_000)

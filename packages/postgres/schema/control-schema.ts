@@ -12,13 +12,13 @@ export async function createControlSchema(client: ClientBase, shard: ShardId): P
   if (await isCurrent(client)) return
   await client.query('BEGIN')
   try {
-    await client.query(`SELECT pg_advisory_xact_lock(${CONTROL_SCHEMA_LOCK})`)
+    await client.query(`SELECT pg_advisory_xact_lock(${controlSchemaLock})`)
     if (!(await schemaExists(client))) await client.query('CREATE SCHEMA crossfade')
-    await client.query(CONTROL_TABLES)
+    await client.query(controlTables)
     await client.query('COMMIT')
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined)
-    if ((error as { code?: string }).code !== INSUFFICIENT_PRIVILEGE) throw error
+    if ((error as { code?: string }).code !== insufficientPrivilege) throw error
     const { rows } = await client.query<{ database: string; role: string }>(
       'SELECT current_database() AS database, current_user AS role',
     )
@@ -49,11 +49,11 @@ export async function removeControlSchema(client: ClientBase, migration: Migrati
   if (!(await schemaExists(client))) return
   await client.query('BEGIN')
   try {
-    await client.query(`SELECT pg_advisory_xact_lock(${CONTROL_SCHEMA_LOCK})`)
+    await client.query(`SELECT pg_advisory_xact_lock(${controlSchemaLock})`)
     const present = await client.query<{ name: string }>(
       `SELECT c.relname AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
        WHERE n.nspname = 'crossfade' AND c.relname = ANY($1)`,
-      [MIGRATION_TABLES],
+      [migrationTables],
     )
     let others = false
     for (const { name } of present.rows) {
@@ -74,17 +74,17 @@ async function isCurrent(client: ClientBase): Promise<boolean> {
   const { rows } = await client.query<{ count: string }>(
     `SELECT count(*) AS count FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = 'crossfade' AND c.relkind = 'r' AND c.relname = ANY($1)`,
-    [MIGRATION_TABLES],
+    [migrationTables],
   )
-  return Number(rows[0]!.count) === MIGRATION_TABLES.length
+  return Number(rows[0]!.count) === migrationTables.length
 }
 
 /** SQLSTATE insufficient_privilege. */
-const INSUFFICIENT_PRIVILEGE = '42501'
+const insufficientPrivilege = '42501'
 /** Key of the advisory lock under which the schema is made and removed: the bytes of `cfschema`. */
-const CONTROL_SCHEMA_LOCK = '7163371193127463265'
+const controlSchemaLock = '7163371193127463265'
 
-const MIGRATION_TABLES = [
+const migrationTables = [
   'lease_epoch',
   'epoch_floor',
   'chunk_done',
@@ -96,7 +96,7 @@ const MIGRATION_TABLES = [
   'quieted_trigger',
 ]
 
-const CONTROL_TABLES = `
+const controlTables = `
 CREATE TABLE IF NOT EXISTS crossfade.lease_epoch (
   migration text NOT NULL,
   lease text NOT NULL,

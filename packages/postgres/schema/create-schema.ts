@@ -1,7 +1,7 @@
 import type { Finding } from '@crossfade/model/finding.ts'
 import type { MigrationId, ShardId } from '@crossfade/model/ids.ts'
 import type { ClientBase } from 'pg'
-import { applyStatements, DDL_SETTINGS } from './apply-statements.ts'
+import { applyStatements, ddlSettings } from './apply-statements.ts'
 import { recordingCreated } from './created-objects.ts'
 import type { Statement, WorkUnit } from './generate/step.ts'
 
@@ -24,7 +24,7 @@ export async function createTargetSchema(
 ): Promise<readonly Finding[]> {
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
   try {
-    await client.query(DDL_SETTINGS)
+    await client.query(ddlSettings)
     const refused = await recordingCreated(client, migration, () => applyStatements(client, schema.pre, { shard }))
     const findings = [...schema.findings, ...refused]
     await client.query('INSERT INTO crossfade.created_schema (migration, way, findings) VALUES ($1, $2, $3)', [

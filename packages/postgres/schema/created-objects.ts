@@ -37,7 +37,7 @@ export async function dropCreatedObjects(client: ClientBase, migration: Migratio
   try {
     const created = await createdObjects(client, migration)
     const others = dependents(inventory, new Set(created.map((each) => `${each.catalog} ${each.object}`)))
-    if (others.length > 0) throw fail('CF2208', { shard, others: others.slice(0, DEPENDENTS_NAMED_MAX).join(', ') })
+    if (others.length > 0) throw fail('CF2208', { shard, others: others.slice(0, dependentsNamedMax).join(', ') })
     const schemas = created.filter((each) => each.kind === 'schema')
     for (const each of [...created.filter((each) => each.kind !== 'schema').reverse()])
       await drop(client, each, 'CASCADE')
@@ -84,7 +84,7 @@ async function drop(client: ClientBase, object: CreatedObject, behaviour: 'CASCA
     [object.catalog, object.object, object.identity],
   )
   if (still.rows.length === 0) return
-  const kind = DROP_WORDS[object.kind] ?? object.kind.toUpperCase()
+  const kind = dropWords[object.kind] ?? object.kind.toUpperCase()
   await client.query(`DROP ${kind} ${object.identity} ${behaviour}`)
 }
 
@@ -117,7 +117,7 @@ function dependents(inventory: Inventory, ours: ReadonlySet<string>): string[] {
 
 /** Every object of its own (no parts of others, no members of extensions) that users can have made. */
 async function objects(client: ClientBase): Promise<Map<string, CreatedObject>> {
-  const selects = CATALOGS.map(
+  const selects = catalogNames.map(
     ([catalog, condition]) =>
       `SELECT ${address(catalog, 'o.oid')} AS address, '${catalog}' AS catalog, o.oid FROM pg_catalog.${catalog} o
        WHERE o.oid >= 16384 AND ${condition} AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d
@@ -131,15 +131,15 @@ async function objects(client: ClientBase): Promise<Map<string, CreatedObject>> 
   return new Map(rows.map(({ address, ...row }) => [address, row]))
 }
 
-const DEPENDENTS_NAMED_MAX = 5
+const dependentsNamedMax = 5
 
-const DROP_WORDS: Readonly<Record<string, string>> = {
+const dropWords: Readonly<Record<string, string>> = {
   'composite type': 'TYPE',
   'statistics object': 'STATISTICS',
   'foreign-data wrapper': 'FOREIGN DATA WRAPPER',
 }
 
-const CATALOGS: readonly (readonly [catalog: string, condition: string])[] = [
+const catalogNames: readonly (readonly [catalog: string, condition: string])[] = [
   ['pg_namespace', "o.nspname <> 'crossfade' AND o.nspname !~ '^pg_'"],
   ['pg_extension', 'true'],
   ['pg_collation', 'true'],

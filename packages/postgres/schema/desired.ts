@@ -116,8 +116,8 @@ export function desiredSchema(plan: SchemaPlan, source: Inventory, shard: ShardI
     notCarried(other.kind, other.identity, 'Crossfade writes no DDL for this kind')
     unwritten.add(findings.at(-1)!)
   }
-  for (const publication of source.publications) notCarried('publication', publication.name, PUBLICATION_REASON)
-  for (const subscription of source.subscriptions) notCarried('subscription', subscription, PUBLICATION_REASON)
+  for (const publication of source.publications) notCarried('publication', publication.name, publicationReason)
+  for (const subscription of source.subscriptions) notCarried('subscription', subscription, publicationReason)
 
   const kept = new Set<Address>([
     ...addresses,
@@ -184,7 +184,7 @@ export function newNames(mapping: SchemaMapping): NewNames {
   }
 }
 
-const PUBLICATION_REASON = 'replication of your own is set up by you on the new side'
+const publicationReason = 'replication of your own is set up by you on the new side'
 
 /** Schemas in which a moved table is or will be, and those that hold no table at all (functions and types shared by everything). */
 function schemasInScope(source: Inventory, mapping: SchemaMapping): Set<string> {

@@ -19,7 +19,7 @@ export async function dumpedSchema(
   target: ScriptTarget,
 ): Promise<SchemaToCreate> {
   const { inventory } = desired
-  const dump = (section: string) => runPgDump(pgDump, shard, ['--schema-only', `--section=${section}`, ...COMMON])
+  const dump = (section: string) => runPgDump(pgDump, shard, ['--schema-only', `--section=${section}`, ...dumpOptions])
   const preData = splitDump(await dump('pre-data'))
   const postData = splitDump(await dump('post-data'))
   const there = new Set(target.inventory.schemas.map((schema) => schema.name))
@@ -29,7 +29,7 @@ export async function dumpedSchema(
     return [statement(each.type, each.name, each.sql, target)].flat()
   })
   const parts = postData
-    .filter((each) => !OURS.has(each.type))
+    .filter((each) => !ownTypes.has(each.type))
     .flatMap((each) => statement(each.type, each.name, each.sql, target))
   const units: WorkUnit[] = [
     ...keyUnits(desired),
@@ -59,7 +59,7 @@ export async function dumpedSchema(
   }
 }
 
-const COMMON = [
+const dumpOptions = [
   '--exclude-schema=crossfade',
   '--exclude-schema=crossfade_control',
 
@@ -72,10 +72,10 @@ const COMMON = [
 ]
 
 /** Built by units of our own. */
-const OURS = new Set(['CONSTRAINT', 'FK CONSTRAINT', 'INDEX', 'INDEX ATTACH'])
+const ownTypes = new Set(['CONSTRAINT', 'FK CONSTRAINT', 'INDEX', 'INDEX ATTACH'])
 
 /** What must work for rows to be loaded; anything else that is refused is a finding. */
-const REQUIRED = new Set([
+const requiredTypes = new Set([
   'SCHEMA',
   'TABLE',
   'TABLE ATTACH',
@@ -107,5 +107,5 @@ function statement(type: string, name: string, sql: string, target: ScriptTarget
   }
   if (/^SET |^SELECT pg_catalog\.set_config\(/.test(sql)) return []
   const subject = `${type.toLowerCase()} ${name}`
-  return [REQUIRED.has(type) ? must(subject, sql) : may(subject, sql)]
+  return [requiredTypes.has(type) ? must(subject, sql) : may(subject, sql)]
 }

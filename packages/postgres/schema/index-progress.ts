@@ -22,7 +22,7 @@ export async function watchIndexBuild<T>(
     for (;;) {
       await new Promise<void>((resolve) => {
         wake = resolve
-        timer = setTimeout(resolve, PROGRESS_EVERY_MS)
+        timer = setTimeout(resolve, progressEveryMs)
       })
       if (!working) return
       const progress = await pool
@@ -42,7 +42,7 @@ export async function watchIndexBuild<T>(
   }
 }
 
-const PROGRESS_EVERY_MS = 500
+const progressEveryMs = 500
 
 /** `done` of `total` are tuples while they are sorted in, blocks while the table is read. */
 async function readProgress(client: ClientBase, pid: string) {

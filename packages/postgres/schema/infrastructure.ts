@@ -174,7 +174,7 @@ export function createInfrastructure(options: InfrastructureOptions): PostgresIn
     if (plan.schema.mode === 'existing') return { way: 'existing', pre: [], units: [], findings: [] }
     const inTheWay = conflicts(desired, target.inventory)
     if (inTheWay.length > 0) {
-      throw fail('CF2207', { shard: target.shard, objects: inTheWay.slice(0, CONFLICTS_NAMED_MAX).join(', ') })
+      throw fail('CF2207', { shard: target.shard, objects: inTheWay.slice(0, conflictsNamedMax).join(', ') })
     }
     if (dump !== null) return dumpedSchema({ path: dump, secrets: options.secrets }, schemaShard(), desired, target)
     const script = schemaScript(desired, target)
@@ -193,21 +193,21 @@ async function quietShard(client: ClientBase, migration: MigrationId, tables: re
     async () => {
       await client.query('BEGIN')
       try {
-        await client.query(`SET LOCAL lock_timeout = ${QUIET_LOCK_MS_MAX}`)
+        await client.query(`SET LOCAL lock_timeout = ${quietLockMsMax}`)
         await quietTriggers(client, migration, tables)
         await client.query('COMMIT')
       } catch (error) {
         await client.query('ROLLBACK').catch(() => undefined)
-        if ((error as { code?: string }).code !== LOCK_NOT_AVAILABLE) throw error
-        throw fail('CF2222', { milliseconds: QUIET_LOCK_MS_MAX }, error)
+        if ((error as { code?: string }).code !== lockNotAvailable) throw error
+        throw fail('CF2222', { milliseconds: quietLockMsMax }, error)
       }
     },
     { policy: conflictPolicy },
   )
 }
 
-const QUIET_LOCK_MS_MAX = 200
-const LOCK_NOT_AVAILABLE = '55P03'
+const quietLockMsMax = 200
+const lockNotAvailable = '55P03'
 
 function sequenceShard(pool: ShardPool) {
   return { id: pool.shard, withConnection: <T>(work: (client: ClientBase) => Promise<T>) => pool.withConnection(work) }
@@ -258,4 +258,4 @@ function distinct(findings: readonly Finding[]): Finding[] {
   return [...new Map(findings.map((each) => [JSON.stringify([each.code, each.subject, each.message]), each])).values()]
 }
 
-const CONFLICTS_NAMED_MAX = 5
+const conflictsNamedMax = 5

@@ -21,7 +21,7 @@ import type { Inventory } from './inventory-types.ts'
 
 /**
  * Reads what the client's database holds, at one moment: a read-only transaction of its own, with locks no stronger than those of a SELECT.
- * The client must not be in a transaction. Objects dropped while it reads make it start over, at most `READ_TRIES_MAX` times.
+ * The client must not be in a transaction. Objects dropped while it reads make it start over, at most `readTriesMax` times.
  */
 export async function readInventory(client: ClientBase): Promise<Inventory> {
   for (let tries = 1; ; tries++) {
@@ -29,7 +29,7 @@ export async function readInventory(client: ClientBase): Promise<Inventory> {
       return await readOnce(client)
     } catch (error) {
       const code = (error as { code?: string }).code ?? ''
-      if (tries >= READ_TRIES_MAX || !DROPPED_MEANWHILE.has(code)) throw error
+      if (tries >= readTriesMax || !droppedMeanwhile.has(code)) throw error
     }
   }
 }
@@ -71,7 +71,7 @@ async function readOnce(client: ClientBase): Promise<Inventory> {
   }
 }
 
-const READ_TRIES_MAX = 5
+const readTriesMax = 5
 
 /** Deparsing looks at the catalog as it is now, not as it was when the transaction began: undefined object, internal (cache lookup failed). */
-const DROPPED_MEANWHILE = new Set(['42P01', '42704', '42703', '42883', 'XX000', '3F000'])
+const droppedMeanwhile = new Set(['42P01', '42704', '42703', '42883', 'XX000', '3F000'])

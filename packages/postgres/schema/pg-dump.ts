@@ -59,7 +59,7 @@ export async function runPgDump(pgDump: PgDump, shard: ResolvedShard, args: read
   try {
     const { stdout } = await run(pgDump.path, [...args], {
       env: environment,
-      maxBuffer: OUTPUT_BYTES_MAX,
+      maxBuffer: outputBytesMax,
       encoding: 'utf8',
     })
     return stdout
@@ -70,13 +70,13 @@ export async function runPgDump(pgDump: PgDump, shard: ResolvedShard, args: read
 }
 
 /** A schema of hundreds of thousands of objects stays below this. */
-const OUTPUT_BYTES_MAX = 512 * 1024 * 1024
+const outputBytesMax = 512 * 1024 * 1024
 
 /** Debian's own directories first: /usr/bin/pg_dump is a wrapper there that looks for a local cluster. */
 function candidates(): string[] {
   const places: string[] = []
   try {
-    for (const version of readdirSync(DEBIAN_HOME)) places.push(join(DEBIAN_HOME, version, 'bin'))
+    for (const version of readdirSync(debianHome)) places.push(join(debianHome, version, 'bin'))
   } catch {
     // Not Debian, or nothing installed.
   }
@@ -84,7 +84,7 @@ function candidates(): string[] {
   return [...new Set(places)].map((place) => join(place, 'pg_dump'))
 }
 
-const DEBIAN_HOME = '/usr/lib/postgresql'
+const debianHome = '/usr/lib/postgresql'
 
 async function majorVersion(path: string): Promise<number | null> {
   try {

@@ -20,11 +20,11 @@ export async function quietTriggers(
   await client.query(`SET LOCAL search_path = ''`)
   const wanted = new Set(tables.map(tableKey))
   for (const trigger of await userTriggers(client)) {
-    if (!wanted.has(tableKey(trigger.root)) || trigger.definition.includes(WRITER)) continue
+    if (!wanted.has(tableKey(trigger.root)) || trigger.definition.includes(writerSetting)) continue
     if (trigger.enabled !== 'O' && trigger.enabled !== 'A') continue
     const quiet = withCondition(
       trigger.definition,
-      `current_setting('${WRITER}', true) IS DISTINCT FROM ${quoteLiteral(migration)}`,
+      `current_setting('${writerSetting}', true) IS DISTINCT FROM ${quoteLiteral(migration)}`,
     )
     await client.query(
       `INSERT INTO crossfade.quieted_trigger (migration, table_schema, table_name, name, definition) VALUES ($1, $2, $3, $4, $5)
@@ -69,7 +69,7 @@ export async function withoutQuieting(
   return {
     ...inventory,
     tables: inventory.tables.map((table) => {
-      if (!table.triggers.some((trigger) => trigger.definition.includes(WRITER))) return table
+      if (!table.triggers.some((trigger) => trigger.definition.includes(writerSetting))) return table
       // Clones on partitions follow the trigger of the root.
       const own = table.triggers.map(restore(table.name))
       return { ...table, triggers: own.map((trigger) => (trigger.parent === null ? trigger : cloneOf(trigger))) }
@@ -109,13 +109,13 @@ interface UserTrigger {
   readonly enabled: string
 }
 
-const WRITER = 'crossfade.writer'
+const writerSetting = 'crossfade.writer'
 
 /** Clones show the root's condition; only the name and state of them are compared. */
 function cloneOf(trigger: Trigger): Trigger {
   const at = trigger.definition.indexOf(' WHEN (')
   const execute = trigger.definition.lastIndexOf(' EXECUTE ')
-  if (at < 0 || !trigger.definition.includes(WRITER)) return trigger
+  if (at < 0 || !trigger.definition.includes(writerSetting)) return trigger
   const rest = /IS DISTINCT FROM '[^']*'::text\) AND (.*)\)\)$/s.exec(trigger.definition.slice(at + 1, execute))
   const when = rest ? ` WHEN (${rest[1]})` : ''
   return { ...trigger, definition: trigger.definition.slice(0, at) + when + trigger.definition.slice(execute) }

@@ -73,9 +73,9 @@ async function createSlot(client: ClientBase, shard: ShardId, slot: string): Pro
     await client.query(`SELECT pg_catalog.pg_create_logical_replication_slot($1, 'pgoutput')`, [slot])
   } catch (error) {
     const code = (error as { code?: string }).code
-    if (code === DUPLICATE_OBJECT) return
-    if (code === CONFIGURATION_LIMIT) throw fail('CF3016', { shard, slot, reason: reasonOf(error) }, error)
-    if (code === NOT_IN_STATE) throw fail('CF3017', { shard, slot, reason: reasonOf(error) }, error)
+    if (code === duplicateObject) return
+    if (code === configurationLimit) throw fail('CF3016', { shard, slot, reason: reasonOf(error) }, error)
+    if (code === notInState) throw fail('CF3017', { shard, slot, reason: reasonOf(error) }, error)
     throw error
   }
 }
@@ -105,6 +105,6 @@ async function leavesOf(client: ClientBase): Promise<Map<string, TableName[]>> {
   return leaves
 }
 
-const DUPLICATE_OBJECT = '42710'
-const CONFIGURATION_LIMIT = '53400'
-const NOT_IN_STATE = '55000'
+const duplicateObject = '42710'
+const configurationLimit = '53400'
+const notInState = '55000'

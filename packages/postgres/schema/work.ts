@@ -5,7 +5,7 @@ import type { ClientBase } from 'pg'
 import type { ShardPool } from '../connection/pool.ts'
 import { quoteTable } from '../connection/quote.ts'
 import { checkEpoch } from '../snapshot/epoch-check.ts'
-import { applyStatements, DDL_SETTINGS } from './apply-statements.ts'
+import { applyStatements, ddlSettings } from './apply-statements.ts'
 import { recordingCreated } from './created-objects.ts'
 import type { IndexBuild, WorkSteps } from './generate/step.ts'
 import { watchIndexBuild } from './index-progress.ts'
@@ -16,7 +16,7 @@ export async function listSchemaWork(
   migration: MigrationId,
   target: ShardId,
 ): Promise<SchemaWork[]> {
-  const { rows } = await client.query<UnitRow>(`${UNITS} WHERE migration = $1 ORDER BY ordinal`, [migration])
+  const { rows } = await client.query<UnitRow>(`${unitsSql} WHERE migration = $1 ORDER BY ordinal`, [migration])
   return rows.map((row) => ({
     id: `${target} ${row.id}`,
     phase: row.phase,
@@ -86,11 +86,11 @@ interface Unit {
   readonly done: boolean
 }
 
-const UNITS = `SELECT id, phase, table_schema, table_name, description, steps::text AS steps, transactions_done::text AS transactions_done,
+const unitsSql = `SELECT id, phase, table_schema, table_name, description, steps::text AS steps, transactions_done::text AS transactions_done,
   done::text AS done FROM crossfade.schema_work`
 
 async function readUnit(client: ClientBase, migration: MigrationId, id: string, work: SchemaWork): Promise<Unit> {
-  const { rows } = await client.query<UnitRow>(`${UNITS} WHERE migration = $1 AND id = $2`, [migration, id])
+  const { rows } = await client.query<UnitRow>(`${unitsSql} WHERE migration = $1 AND id = $2`, [migration, id])
   const row = rows[0]
   if (!row) throw fail('CF2214', { work: id, shard: work.target })
   return {
@@ -107,14 +107,14 @@ async function holdUnit(
   work: SchemaWork,
   signal: AbortSignal,
 ): Promise<void> {
-  for (let tries = 0; tries < HOLD_TRIES_MAX; tries++) {
+  for (let tries = 0; tries < holdTriesMax; tries++) {
     // Asked again and again rather than waited for: a waiting statement holds a snapshot, which a concurrent index build waits for in turn.
     const { rows } = await client.query<{ held: string }>(
       'SELECT pg_try_advisory_lock(hashtextextended($1, 0))::text AS held',
       [unitLock(migration, work)],
     )
     if (rows[0]!.held === 'true') return
-    await new Promise((resolve) => setTimeout(resolve, HOLD_WAIT_MS))
+    await new Promise((resolve) => setTimeout(resolve, holdWaitMs))
     signal.throwIfAborted()
   }
   throw fail('CF2213', { work: work.description, shard: work.target })
@@ -133,11 +133,11 @@ function unitLock(migration: MigrationId, work: SchemaWork): string {
 /** Sorting in memory is what an index build spends its time on. */
 async function prepareSession(client: ClientBase): Promise<void> {
   await client.query(
-    `SELECT set_config('maintenance_work_mem', greatest(setting::bigint, ${MAINTENANCE_MEMORY_KIB}) || 'kB', false)
+    `SELECT set_config('maintenance_work_mem', greatest(setting::bigint, ${maintenanceMemoryKib}) || 'kB', false)
      FROM pg_settings WHERE name = 'maintenance_work_mem'`,
   )
   await client.query(
-    `SELECT set_config('max_parallel_maintenance_workers', greatest(setting::int, ${PARALLEL_WORKERS_MIN})::text, false)
+    `SELECT set_config('max_parallel_maintenance_workers', greatest(setting::int, ${parallelWorkersMin})::text, false)
      FROM pg_settings WHERE name = 'max_parallel_maintenance_workers'`,
   )
 }
@@ -157,7 +157,7 @@ async function buildIndex(client: ClientBase, build: IndexBuild, work: SchemaWor
       return
     } catch (error) {
       const code = (error as { code?: string }).code ?? ''
-      if (tries >= BUILD_TRIES_MAX || !TRANSIENT.has(code)) {
+      if (tries >= buildTriesMax || !transientStates.has(code)) {
         if (code.length !== 5 || /^(08|57)/.test(code)) throw error
         throw fail(
           'CF2215',
@@ -177,7 +177,7 @@ async function isShort(client: ClientBase, build: IndexBuild): Promise<boolean> 
     'SELECT pg_catalog.pg_table_size($1::regclass)::text AS bytes',
     [quoteTable(build.table)],
   )
-  return Number(rows[0]?.bytes) <= BLOCKING_BUILD_BYTES_MAX
+  return Number(rows[0]?.bytes) <= blockingBuildBytesMax
 }
 
 async function indexState(client: ClientBase, build: IndexBuild): Promise<'valid' | 'invalid' | 'missing'> {
@@ -204,7 +204,7 @@ async function runTransaction(
   const recorded = work.table === null
   await client.query(recorded ? 'BEGIN ISOLATION LEVEL REPEATABLE READ' : 'BEGIN')
   try {
-    await client.query(DDL_SETTINGS)
+    await client.query(ddlSettings)
     await checkEpoch(client, migration, context.lease, context.epoch)
     const apply = () => applyStatements(client, steps.transactions[at]!, { shard: work.target, code: 'CF2215' })
     const findings = recorded ? await recordingCreated(client, migration, apply) : await apply()
@@ -225,19 +225,19 @@ async function retried(work: () => Promise<void>): Promise<void> {
     try {
       return await work()
     } catch (error) {
-      if (tries >= BUILD_TRIES_MAX || !TRANSIENT.has((error as { code?: string }).code ?? '')) throw error
+      if (tries >= buildTriesMax || !transientStates.has((error as { code?: string }).code ?? '')) throw error
     }
   }
 }
 
 /** 1 GiB sorts about ten million rows in memory; 256 MiB is safe beside other builds. */
-const MAINTENANCE_MEMORY_KIB = 262_144
-const PARALLEL_WORKERS_MIN = 2
+const maintenanceMemoryKib = 262_144
+const parallelWorkersMin = 2
 /** An index over so much is built in a few seconds. */
-const BLOCKING_BUILD_BYTES_MAX = 512 * 1024 * 1024
-const HOLD_WAIT_MS = 250
-const HOLD_TRIES_MAX = 40
-const BUILD_TRIES_MAX = 4
+const blockingBuildBytesMax = 512 * 1024 * 1024
+const holdWaitMs = 250
+const holdTriesMax = 40
+const buildTriesMax = 4
 
 /** Unique violation (two batches of the stream may pass each other), deadlock, serialization failure, lock not available. */
-const TRANSIENT = new Set(['23505', '40P01', '40001', '55P03'])
+const transientStates = new Set(['23505', '40P01', '40001', '55P03'])

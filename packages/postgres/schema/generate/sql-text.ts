@@ -67,9 +67,9 @@ export interface Token {
 /** Cuts SQL into tokens whose texts, joined, are the SQL again. */
 export function tokenize(sql: string): Token[] {
   const tokens: Token[] = []
-  TOKEN.lastIndex = 0
-  while (TOKEN.lastIndex < sql.length) {
-    const match = TOKEN.exec(sql)!
+  tokenPattern.lastIndex = 0
+  while (tokenPattern.lastIndex < sql.length) {
+    const match = tokenPattern.exec(sql)!
     const text = match[0]
     if (match[1] !== undefined) tokens.push({ kind: 'space', text, value: '' })
     else if (match[2] !== undefined || match[3] !== undefined)
@@ -83,7 +83,7 @@ export function tokenize(sql: string): Token[] {
 }
 
 /** Space and comments; strings; dollar-quoted strings (and their tag); quoted identifiers; bare identifiers; anything else, one character. */
-const TOKEN =
+const tokenPattern =
   /(\s+|--[^\n]*|\/\*[\s\S]*?\*\/)|([eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*')|(\$([A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$[\s\S]*?\$\4\$)|("(?:[^"]|"")*")|([A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)|([\s\S])/gy
 
 function unquote(text: string): string {

@@ -66,7 +66,7 @@ export async function readDefaultPrivileges(reader: CatalogReader): Promise<Defa
 
 /** What has no DDL of ours, by the catalog it is in. */
 export async function readOthers(reader: CatalogReader): Promise<OtherObject[]> {
-  const catalogs = OTHER_CATALOGS.map(
+  const catalogs = otherCatalogs.map(
     (catalog) =>
       `SELECT ${address(catalog, 'o.oid')} AS address, '${catalog}'::regclass AS class, o.oid FROM ${catalog} o
        WHERE o.oid >= 16384 AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = '${catalog}'::regclass AND d.objid = o.oid AND d.deptype IN ('e', 'i'))`,
@@ -77,7 +77,7 @@ export async function readOthers(reader: CatalogReader): Promise<OtherObject[]> 
     WHERE i.identity IS NOT NULL ORDER BY 2, 3`)
 }
 
-const OTHER_CATALOGS = [
+const otherCatalogs = [
   'pg_operator',
   'pg_opclass',
   'pg_opfamily',

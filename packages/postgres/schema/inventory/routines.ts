@@ -8,7 +8,7 @@ export async function readRoutines(reader: CatalogReader): Promise<Routine[]> {
     SELECT ${address('pg_proc', 'p.oid')} AS address, n.nspname AS schema, p.proname AS name,
       CASE p.prokind WHEN 'f' THEN 'function' WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'window' END AS kind,
       pg_get_function_identity_arguments(p.oid) AS arguments, pg_get_userbyid(p.proowner) AS owner, l.lanname AS language,
-      CASE p.prokind WHEN 'a' THEN ${AGGREGATE} ELSE pg_get_functiondef(p.oid) END AS definition,
+      CASE p.prokind WHEN 'a' THEN ${aggregateSql} ELSE pg_get_functiondef(p.oid) END AS definition,
       CASE WHEN p.prosqlbody IS NULL AND p.prokind <> 'a' THEN p.prosrc END AS source,
       p.prosecdef AS "securityDefiner",
       CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END AS volatility
@@ -22,7 +22,7 @@ export async function readRoutines(reader: CatalogReader): Promise<Routine[]> {
 }
 
 /** CREATE AGGREGATE, as the server would print it if it had a function for that. */
-const AGGREGATE = `'CREATE AGGREGATE ' || quote_ident(n.nspname) || '.' || quote_ident(p.proname) || '('
+const aggregateSql = `'CREATE AGGREGATE ' || quote_ident(n.nspname) || '.' || quote_ident(p.proname) || '('
         || CASE WHEN p.pronargs = 0 THEN '*' ELSE pg_get_function_arguments(p.oid) END || ') ('
         || concat_ws(', ', 'SFUNC = ' || g.aggtransfn::regproc, 'STYPE = ' || format_type(g.aggtranstype, NULL),
           'SSPACE = ' || nullif(g.aggtransspace, 0), 'FINALFUNC = ' || nullif(g.aggfinalfn::oid, 0)::regproc,

@@ -9,7 +9,7 @@ import { readPolicies, readRules, readTriggers } from './triggers.ts'
 
 /** Ordinary, partitioned and foreign tables and partitions with all that belongs to them. Temporary tables are left out. */
 export async function readTables(reader: CatalogReader): Promise<Table[]> {
-  const rows = await reader.rows<TableRow>(TABLES)
+  const rows = await reader.rows<TableRow>(tablesSql)
   const columns = await readColumns(reader)
   const constraints = await readConstraints(reader)
   const indexes = await readIndexes(reader)
@@ -85,7 +85,7 @@ interface TableRow {
   readonly indexBytes: number
 }
 
-const TABLES = `
+const tablesSql = `
   SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS name,
     CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned' ELSE 'foreign' END AS kind,
     CASE c.relpersistence WHEN 'u' THEN 'unlogged' ELSE 'permanent' END AS persistence,
