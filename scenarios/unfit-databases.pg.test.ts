@@ -1,9 +1,13 @@
 // Databases that are not fit: the doctor blocks; a start without it stops with a clear failure, an abort leaves both sides as they were, and where it can be mended the migration goes on.
+import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { type Cluster, startCluster } from '@crossfade/embedded/cluster.ts'
 import type { ErrorCode } from '@crossfade/model/error-codes.ts'
-import { found, stopped, withAttempt } from './harness/bad-input.ts'
+import type { Plan } from '@crossfade/plan/define.ts'
+import { type Attempt, found, refused, stopped, withAttempt } from './harness/bad-input.ts'
+import { Ladder, quickPlan } from './harness/ladder.ts'
 import { type Place, run, startPlace } from './harness/move.ts'
+import { differences } from './harness/same.ts'
 
 const as = (role: string, url: string) => url.replace('postgres@', `${role}@`)
 const nameOf = (url: string) => new URL(url).pathname.slice(1)
@@ -139,4 +143,54 @@ describe('databases that are not fit', () => {
         }
       },
     ))
+
+  it('an unlogged table, also as a partition, whose changes nobody could follow: CF2110', () =>
+    withAttempt(
+      place,
+      () => ({}),
+      async (attempt) => {
+        const unlogged = (name: string) => found(attempt, 'CF2110', new RegExp(`${name} is unlogged`))
+        await run(
+          attempt.source,
+          'CREATE UNLOGGED TABLE "Sessions" (id int PRIMARY KEY); INSERT INTO "Sessions" VALUES (1), (2)',
+        )
+        await refused(attempt, 'CF2110')
+        await unlogged('public.Sessions')
+        await run(
+          attempt.source,
+          `ALTER TABLE "Sessions" SET LOGGED; CREATE TABLE visits (id int PRIMARY KEY) PARTITION BY RANGE (id);
+           CREATE UNLOGGED TABLE visits_1 PARTITION OF visits FOR VALUES FROM (0) TO (10)`,
+        )
+        await refused(attempt, 'CF2110')
+        await unlogged('public.visits_1')
+        await run(attempt.source, 'ALTER TABLE visits_1 SET LOGGED')
+        await goes(attempt, {})
+      },
+    ))
+
+  it('large objects, which would stay behind: CF2111, until the plan says that they are carried by hand', () =>
+    withAttempt(
+      place,
+      () => ({}),
+      async (attempt) => {
+        await run(attempt.source, `SELECT lo_from_bytea(0, 'a picture')`)
+        await refused(attempt, 'CF2111')
+        await goes(attempt, { schema: { largeObjects: 'ignore' } })
+        const count = 'SELECT count(*) AS n FROM pg_largeobject_metadata'
+        assert.deepEqual(await run(attempt.source, count), [{ n: '1' }])
+      },
+    ))
 })
+
+/** To the target and back, and away. */
+async function goes(attempt: Attempt, more: Partial<Plan>): Promise<void> {
+  const ladder = await Ladder.set(attempt.control, quickPlan(attempt.source, attempt.target, more))
+  try {
+    await ladder.goTo('live')
+    await ladder.goTo('shadow')
+    assert.deepEqual(await differences(attempt.source, attempt.target), [])
+    await ladder.abort()
+  } finally {
+    await ladder.close()
+  }
+}

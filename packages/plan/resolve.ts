@@ -7,6 +7,7 @@ import { digestOf } from './canonical.ts'
 import { type Forecast, forecast } from './forecast.ts'
 import { changeLimits, copyLimits, cutoverLimits, resolveGates, throttleLimits, verificationLimits } from './limits.ts'
 import type { LoadedPlan } from './load.ts'
+import { reportLosses } from './losses.ts'
 import { orderTables } from './order.ts'
 import { resolveTable, tableChoices } from './resolve-table.ts'
 import { resolveRoutes } from './routes.ts'
@@ -55,6 +56,7 @@ export function resolve(
   const source = resolveSide(survey.source, report)
   const target = resolveSide(survey.target, report)
   const selection = selectTables(survey.source.shards, choices, report)
+  reportLosses(survey.source.shards, selection, document.schema?.largeObjects === 'ignore', report)
   const tables = selection.tables.map(({ table }) => table)
   const catalog = new Map(
     selection.tables.map(({ table, onShards }) => [tableKey(table.name), onShards.map((one) => one.table)]),

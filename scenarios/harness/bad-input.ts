@@ -109,12 +109,12 @@ export async function stop(ladder: Ladder, code: ErrorCode): Promise<FailureView
   return failure
 }
 
-/** The finding of that code, which must block and be clear. */
-export async function found(attempt: Attempt, code: ErrorCode): Promise<Finding> {
+/** The finding of that code that says so, which must block; all findings must be clear. */
+export async function found(attempt: Attempt, code: ErrorCode, says = /./): Promise<Finding> {
   const loaded = accept(planOf(attempt), { path: 'scenario.plan.ts', sha256: 'none', locate: () => 'the scenario' })
   const { findings } = await examine(loaded, postgresCatalogs, { sampleMs: 0 })
   const told = findings.map((each) => `${each.code} ${each.severity} ${each.message}`).join('\n')
-  const finding = findings.find((each) => each.code === code && each.severity === 'block')
+  const finding = findings.find((each) => each.code === code && each.severity === 'block' && says.test(each.message))
   assert.ok(finding, `${code} is not among\n${told}`)
   for (const each of findings) clear(each, attempt.secret)
   return finding

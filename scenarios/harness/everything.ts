@@ -10,13 +10,14 @@ export async function everythingIn(url: string): Promise<string[]> {
   try {
     const { rows: objects } = await client.query<{ line: string }>(objectsSql)
     const { rows: tables } = await client.query<{ name: string }>(tablesSql)
-    const contents = tables.map(async ({ name }) => {
+    const lines = objects.map(({ line }) => line)
+    for (const { name } of tables) {
       const { rows } = await client.query<{ line: string }>(
         `SELECT count(*) || ' rows ' || coalesce(md5(string_agg(t::text, E'\\n' ORDER BY t::text COLLATE "C")), '') AS line FROM ONLY ${name} t`,
       )
-      return `${name}: ${rows[0]!.line}`
-    })
-    return [...objects.map(({ line }) => line), ...(await Promise.all(contents))]
+      lines.push(`${name}: ${rows[0]!.line}`)
+    }
+    return lines
   } finally {
     await client.end()
   }

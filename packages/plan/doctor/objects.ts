@@ -1,6 +1,7 @@
 import type { Finding } from '@crossfade/model/finding.ts'
 import { tableKey } from '@crossfade/model/table-name.ts'
 import type { CatalogSequence } from '@crossfade/pipeline/catalog.ts'
+import { countedLargeObjects } from '../losses.ts'
 import { quoteIdentifier } from '../table-pattern.ts'
 import { finding } from './finding.ts'
 import { allShards, type Subject } from './subject.ts'
@@ -13,7 +14,7 @@ const ordinaryExtensions = ['plpgsql']
 
 /** Large objects, event triggers, extensions, sequences and leftovers. */
 export function checkObjects(subject: Subject): Finding[] {
-  const { survey, loaded } = subject
+  const { survey, loaded, resolution } = subject
   const findings: Finding[] = []
   const largeObjects = loaded.document.schema?.largeObjects === 'ignore' ? 'note' : 'block'
   for (const shard of allShards(survey)) {
@@ -27,8 +28,9 @@ export function checkObjects(subject: Subject): Finding[] {
       findings.push(finding('CF2139', 'warn', id, { shard: id, migration }))
     }
     if (shard.side !== 'source') continue
-    if (objects.largeObjects > 0) {
-      const count = objects.largeObjects >= 1000 ? '1,000 or more' : String(objects.largeObjects)
+    const isTold = resolution.problems.some(({ code, details }) => code === 'CF2111' && details['shard'] === id)
+    if (objects.largeObjects > 0 && !isTold) {
+      const count = countedLargeObjects(objects.largeObjects)
       findings.push(finding('CF2111', largeObjects, id, { shard: id, count }))
     }
     for (const sequence of objects.sequences) findings.push(...checkSequence(id, sequence))

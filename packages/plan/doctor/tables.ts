@@ -37,7 +37,6 @@ function checkTable(table: CatalogTable, { loaded }: Subject): Finding[] {
   const findings: Finding[] = []
   const details = { table: key, tableQuoted: quoteTable(table.name) }
   if (!table.primaryKey && table.uniqueKeys.length === 0) findings.push(finding('CF2109', 'warn', key, details))
-  if (table.persistence === 'unlogged') findings.push(finding('CF2110', 'block', key, details))
   const excluded = Object.entries(loaded.document.tables?.columns ?? {}).find(
     ([name]) => name === key || name === table.name.name,
   )?.[1].exclude
