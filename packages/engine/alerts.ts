@@ -6,10 +6,10 @@ import type { EntryBodies, EntryKind } from './entries.ts'
 import type { JournaledState } from './journaled-state.ts'
 import type { ControlStore } from './store.ts'
 
-const PAGE = 200
-const LOOK_MS = 2_000
+const entriesPerPage = 200
+const lookMs = 2_000
 /** An alert that can't be delivered after so many tries is left out; the journal has it. */
-const TRIES_MAX = 6
+const triesMax = 6
 
 /** What a webhook is sent, as JSON. `severity` is what a person should feel about it. */
 export interface Alert {
@@ -31,7 +31,7 @@ export function alerts(store: ControlStore, send: SendAlert) {
     let sent = Number(posted?.body['position'] ?? 0)
     for (;;) {
       signal.throwIfAborted()
-      const entries = await store.journal.after(sent, PAGE, ports.migration).catch(() => [])
+      const entries = await store.journal.after(sent, entriesPerPage, ports.migration).catch(() => [])
       for (const entry of entries) {
         const alert = alertOf(entry, ports.plan.name)
         if (alert) await deliver(ports, alert, send, signal)
@@ -39,7 +39,7 @@ export function alerts(store: ControlStore, send: SendAlert) {
       }
       if (entries.length > 0)
         await store.board.put(ports.migration, 'alert', 'sent', { position: sent }).catch(() => undefined)
-      if (entries.length < PAGE) await ports.changed(LOOK_MS, signal)
+      if (entries.length < entriesPerPage) await ports.changed(lookMs, signal)
     }
   }
 }
@@ -64,7 +64,7 @@ const severities: { readonly [Kind in EntryKind]?: (body: EntryBodies[Kind]) => 
 }
 
 async function deliver(ports: TrackPorts, alert: Alert, send: SendAlert, signal: AbortSignal): Promise<void> {
-  for (let tries = 1; tries <= TRIES_MAX; tries += 1) {
+  for (let tries = 1; tries <= triesMax; tries += 1) {
     try {
       return await send(alert)
     } catch {
@@ -74,7 +74,7 @@ async function deliver(ports: TrackPorts, alert: Alert, send: SendAlert, signal:
 }
 
 /** An alert's receiver gets this long to answer. */
-const SEND_TIMEOUT_MS = 5_000
+const sendTimeoutMs = 5_000
 
 /** Posts alerts to a URL as JSON. Rejects with CF7010 unless it is answered with 2xx. */
 export function webhookAlerts(url: string): SendAlert {
@@ -83,7 +83,7 @@ export function webhookAlerts(url: string): SendAlert {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(alert),
-      signal: AbortSignal.timeout(SEND_TIMEOUT_MS),
+      signal: AbortSignal.timeout(sendTimeoutMs),
     })
     await answer.body?.cancel()
     if (!answer.ok) throw fail('CF7010', { status: answer.status })

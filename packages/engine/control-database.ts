@@ -13,19 +13,19 @@ import { postgresReports, postgresSamples, postgresWorkers } from './postgres-re
 import { postgresTasks } from './postgres-tasks.ts'
 import type { ControlStore } from './store.ts'
 
-const CONNECT_TIMEOUT_MS = 5_000
+const connectTimeoutMs = 5_000
 /** A control database that does not answer for so long counts as out of reach; shorter than a lease, so that nobody waits past the end of theirs. */
-const STATEMENT_TIMEOUT_MS = 3_000
-const CONNECTIONS_MAX = 10
+const statementTimeoutMs = 3_000
+const connectionsMax = 10
 
 /** Connects to the control database and brings its schema up to date (safe when several processes start at once). Rejects with CF6003 when it can't be reached. */
 export async function openControlStore(url: string, clock: Clock = systemClock): Promise<ControlStore> {
   await migrate(url)
   const pool = new pg.Pool({
     connectionString: url,
-    max: CONNECTIONS_MAX,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    query_timeout: STATEMENT_TIMEOUT_MS,
+    max: connectionsMax,
+    connectionTimeoutMillis: connectTimeoutMs,
+    query_timeout: statementTimeoutMs,
     application_name: 'crossfade control',
     types: { getTypeParser: typeParser },
   })
@@ -55,7 +55,7 @@ export async function openControlStore(url: string, clock: Clock = systemClock):
 async function migrate(url: string): Promise<void> {
   const client = new pg.Client({
     connectionString: url,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    connectionTimeoutMillis: connectTimeoutMs,
     application_name: 'crossfade control',
   })
   client.on('error', () => undefined)
@@ -91,9 +91,9 @@ function rethrow(error: unknown): never {
   throw fail('CF6003', { reason: reasonOf(error) }, error)
 }
 
-const INT8 = 20
+const int8Oid = 20
 
 function typeParser(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
-  if (oid === INT8 && format !== 'binary') return Number
+  if (oid === int8Oid && format !== 'binary') return Number
   return pg.types.getTypeParser(oid, format as 'text') as (value: string) => unknown
 }

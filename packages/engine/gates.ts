@@ -8,8 +8,8 @@ import type { JournaledState } from './journaled-state.ts'
 import type { ControlStore } from './store.ts'
 
 /** A stream or a probe that has said nothing for this long is unknown. */
-const FRESH_MS = 5_000
-const HTTP_TIMEOUT_MS = 5_000
+const freshMs = 5_000
+const httpTimeoutMs = 5_000
 
 export interface HttpAnswer {
   readonly status: number
@@ -116,7 +116,7 @@ class Keeper implements GateKeeper {
       case 'latency': {
         const posted = await this.#store.board.get(this.#ports.migration, 'throttle', 'throttle')
         const value =
-          posted && this.#ports.clock.now() - posted.at <= FRESH_MS ? (posted.body['latencyMs'] as number | null) : null
+          posted && this.#ports.clock.now() - posted.at <= freshMs ? (posted.body['latencyMs'] as number | null) : null
         return value === null ? unknown('no latency was measured') : compared(value, gate.limit ?? 0, 'ms', 'latency')
       }
     }
@@ -129,7 +129,7 @@ class Keeper implements GateKeeper {
     let worst = 0
     for (const { id } of plan[side].shards) {
       const report = await streams.get(id)
-      if (!report || clock.now() - report.at > FRESH_MS) return unknown(`the stream of ${id} is silent`)
+      if (!report || clock.now() - report.at > freshMs) return unknown(`the stream of ${id} is silent`)
       worst = Math.max(worst, report.lagMs)
     }
     return compared(worst, gate.limit ?? plan.cutover.lagMsMax, 'ms', 'lag')
@@ -144,7 +144,7 @@ class Keeper implements GateKeeper {
 
   async #http(gate: ResolvedGate): Promise<Look> {
     if (gate.url === null) return unknown('the plan names no URL')
-    const answer = await this.#httpGet(gate.url, HTTP_TIMEOUT_MS)
+    const answer = await this.#httpGet(gate.url, httpTimeoutMs)
     if (answer.status < 200 || answer.status > 299)
       return { ...nothing, verdict: 'fail', detail: `answered ${answer.status}`, value: answer.status }
     if (gate.limit === null)

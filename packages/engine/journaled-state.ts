@@ -4,7 +4,7 @@ import { emptyState, fold, type MigrationState } from './state.ts'
 import type { AppendOptions, ControlStore, Lease, NewEntry } from './store.ts'
 
 /** Entries read at once. */
-const PAGE = 1_000
+const entriesPerPage = 1_000
 
 /** One process's view of a migration's journal: reads only what is new, and appends under its lease. */
 export class JournaledState {
@@ -53,10 +53,10 @@ export class JournaledState {
       const entries: readonly JournalEntry[] = await this.#store.journal.read(
         this.#migration,
         this.#state.version,
-        PAGE,
+        entriesPerPage,
       )
       this.#state = fold(this.#state, entries)
-      if (entries.length < PAGE) return
+      if (entries.length < entriesPerPage) return
     }
   }
 }

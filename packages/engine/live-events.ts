@@ -4,9 +4,9 @@ import type { LiveEvent, MigrationDetail, Subscription } from './contract.ts'
 import type { EntryBodies } from './entries.ts'
 import type { ControlStore } from './store.ts'
 
-const PAGE = 500
+const entriesPerPage = 500
 /** Progress is told at most this often, and looked at this often when nothing rings. */
-const PROGRESS_MS = 500
+const progressMs = 500
 
 interface Subscriber {
   readonly listener: (event: LiveEvent) => void
@@ -55,7 +55,7 @@ export class LiveEvents {
       try {
         position ??= await this.#store.journal.end()
         following.resolve()
-        const entries = await this.#store.journal.after(position, PAGE)
+        const entries = await this.#store.journal.after(position, entriesPerPage)
         for (const entry of entries) {
           position = entry.position
           this.#tell({ type: 'journal', migration: entry.migration, entry })
@@ -66,7 +66,7 @@ export class LiveEvents {
               routing: (entry.body as EntryBodies['routing']).routing,
             })
         }
-        if (entries.length < PAGE) await this.#store.bell.wait(null, 'work', PROGRESS_MS, signal)
+        if (entries.length < entriesPerPage) await this.#store.bell.wait(null, 'work', progressMs, signal)
       } catch {
         await this.#rest(signal)
       }
@@ -112,6 +112,6 @@ export class LiveEvents {
   }
 
   async #rest(signal: AbortSignal): Promise<void> {
-    await this.#clock.sleep(PROGRESS_MS, signal).catch(() => undefined)
+    await this.#clock.sleep(progressMs, signal).catch(() => undefined)
   }
 }

@@ -19,7 +19,7 @@ import type { ControlStore, MigrationRecord, Posted } from './store.ts'
 import { chunkView, copyView, schemaWorkView, shardViews, streamView, throttleView, workerViews } from './views.ts'
 
 /** Rates are looked at over this long. */
-const RATE_MS = 30_000
+const rateMs = 30_000
 
 /** One line of the list of migrations. `state` is the fold of its journal; everything else is read now. */
 export async function summaryOf(
@@ -101,7 +101,7 @@ function summary(
   const { plan } = record
   const { stage, desired } = state.place
   const lags = posted
-    .filter((each) => each.kind === 'stream' && clock.now() - each.at < RATE_MS)
+    .filter((each) => each.kind === 'stream' && clock.now() - each.at < rateMs)
     .map((each) => Number(each.body['lagMs']))
   return {
     id: record.id,
@@ -234,7 +234,7 @@ function verification(
 async function ratesOf(store: ControlStore, clock: Clock, record: MigrationRecord) {
   const names = ['copy.bytesPerSecond', 'copy.rowsPerSecond']
   const now = clock.now()
-  const series = await store.samples.read(record.id, names, now - RATE_MS, now)
+  const series = await store.samples.read(record.id, names, now - rateMs, now)
   const mean = (name: string) => {
     const values = series[name]?.values ?? []
     return values.length === 0 ? 0 : Math.round(values.reduce((sum, value) => sum + value, 0) / values.length)

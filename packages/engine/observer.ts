@@ -11,15 +11,15 @@ import { Throttle, type ThrottleDecision, type ThrottleLook } from './throttle.t
 import { failureView } from './trouble.ts'
 import { inWindow } from './windows.ts'
 
-const LOOK_MS = 1_000
+const lookMs = 1_000
 /** Samples are kept for a day, and cleared out every so often. */
-const SAMPLES_KEPT_MS = 24 * 60 * 60 * 1_000
-const PRUNE_MS = 60_000
+const samplesKeptMs = 24 * 60 * 60 * 1_000
+const pruneMs = 60_000
 /** A database that does not answer within this counts as silent at this look. */
-const PROBE_MS_MAX = 2_000
-const PLAIN_PROBE = 'SELECT 1'
+const probeMsMax = 2_000
+const plainProbe = 'SELECT 1'
 /** Our own streams are no replicas. */
-const REPLICA_LAG = `SELECT coalesce(max(extract(epoch FROM replay_lag)) * 1000, 0)::float8 FROM pg_catalog.pg_stat_replication WHERE application_name NOT LIKE 'crossfade%'`
+const replicaLagSql = `SELECT coalesce(max(extract(epoch FROM replay_lag)) * 1000, 0)::float8 FROM pg_catalog.pg_stat_replication WHERE application_name NOT LIKE 'crossfade%'`
 
 interface ShardLook {
   readonly shard: ShardId
@@ -54,15 +54,15 @@ export function observer(store: ControlStore, httpGet: HttpGet) {
         }
         if (walExceeded && !state.seen.failure) await failClosed(ports, state, walExceeded)
         await store.samples.add(ports.migration, await samplesOf(store, ports, shards, decision, rates))
-        if (ports.clock.now() - prunedAt > PRUNE_MS) {
+        if (ports.clock.now() - prunedAt > pruneMs) {
           prunedAt = ports.clock.now()
-          await store.samples.prune(prunedAt - SAMPLES_KEPT_MS)
+          await store.samples.prune(prunedAt - samplesKeptMs)
         }
       } catch (error) {
         // What can't be seen at this look is seen at the next; a lost lease ends the reconciler by itself.
         if (signal.aborted) throw error
       }
-      await ports.clock.sleep(LOOK_MS, signal)
+      await ports.clock.sleep(lookMs, signal)
     }
   }
 }
@@ -85,7 +85,7 @@ function lookAtShards(ports: TrackPorts): Promise<readonly ShardLook[]> {
     [...ports.plan.source.shards, ...ports.plan.target.shards].map(async ({ id }): Promise<ShardLook> => {
       try {
         const health = await inTime(ports, observation.shardHealth(id))
-        const probe = health.reachable ? await inTime(ports, observation.probe(id, PLAIN_PROBE)) : null
+        const probe = health.reachable ? await inTime(ports, observation.probe(id, plainProbe)) : null
         return {
           shard: id,
           ...health,
@@ -169,7 +169,7 @@ async function httpProbe(
   ports: TrackPorts,
   begun: number,
 ) {
-  const answer = await httpGet(probe.url, PROBE_MS_MAX)
+  const answer = await httpGet(probe.url, probeMsMax)
   const value = answer.status >= 200 && answer.status < 300 ? numberAt(answer.text, probe.path) : null
   return { latencyMs: ports.clock.now() - begun, value }
 }
@@ -190,7 +190,7 @@ export function numberAt(text: string, path: string): number | null {
 async function replicaLag(ports: TrackPorts, shards: readonly ShardId[]): Promise<number | null> {
   const lags = await Promise.all(
     shards.map((shard) =>
-      inTime(ports, ports.plane.observation.probe(shard, REPLICA_LAG)).then(
+      inTime(ports, ports.plane.observation.probe(shard, replicaLagSql)).then(
         (answer) => answer.value,
         () => null,
       ),
@@ -220,7 +220,7 @@ async function samplesOf(
   let touched = 0
   for (const { id } of [...ports.plan.source.shards, ...ports.plan.target.shards]) {
     const stream = await ports.streams.get(id)
-    if (!stream || at - stream.at > PROBE_MS_MAX * 2) continue
+    if (!stream || at - stream.at > probeMsMax * 2) continue
     changes += stream.rowsPerSecond
     touched += stream.touched
     add(`lagMs.${id}`, stream.lagMs)
@@ -252,8 +252,8 @@ class Rates {
 
 async function inTime<T>(ports: TrackPorts, work: Promise<T>): Promise<T> {
   const done = new AbortController()
-  const late = ports.clock.sleep(PROBE_MS_MAX, done.signal).then(() => {
-    throw fail('CF6007', { where: 'a look at a database', reason: `no answer within ${PROBE_MS_MAX} ms` })
+  const late = ports.clock.sleep(probeMsMax, done.signal).then(() => {
+    throw fail('CF6007', { where: 'a look at a database', reason: `no answer within ${probeMsMax} ms` })
   })
   late.catch(() => undefined)
   try {

@@ -4,7 +4,7 @@ import pg from 'pg'
 import { MemoryBell } from './memory-bell.ts'
 import type { Bell, BellTopic } from './store.ts'
 
-const RECONNECT_MS = 500
+const reconnectMs = 500
 
 /** Rings by NOTIFY, so that it is heard in every process. While the connection is away nothing rings, and the waits' own limits do. */
 export class PostgresBell implements Bell {
@@ -68,7 +68,7 @@ export class PostgresBell implements Bell {
   }
 
   async #reconnect(): Promise<void> {
-    await this.#clock.sleep(RECONNECT_MS, this.#stop.signal).catch(() => undefined)
+    await this.#clock.sleep(reconnectMs, this.#stop.signal).catch(() => undefined)
     if (!this.#stop.signal.aborted) await this.#connect()
   }
 }

@@ -8,7 +8,7 @@ import { type ControlDatabase, json, sqlState } from './control-queries.ts'
 import type { ControlTables, JournalRow } from './control-tables.ts'
 import type { Journal, MigrationRecord, MigrationStore, NewEntry } from './store.ts'
 
-const READ_MAX = 1_000
+const readMax = 1_000
 
 /** The journal in the control database. Appends are functions there, so that version, lease and idempotency key are checked in the transaction that writes. */
 export function postgresJournal(control: ControlDatabase): Journal {
@@ -59,7 +59,7 @@ export function postgresJournal(control: ControlDatabase): Journal {
       )
       return rows.length > 0 ? rows.map(readEntry) : null
     },
-    async read(migration, after, limit = READ_MAX) {
+    async read(migration, after, limit = readMax) {
       const rows = await control.run((db) =>
         db
           .selectFrom(table)

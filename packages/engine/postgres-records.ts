@@ -4,7 +4,7 @@ import { type ControlDatabase, json } from './control-queries.ts'
 import type { ReportStore, SampleStore, WorkerStore } from './store.ts'
 
 /** A worker that was not seen for so long is forgotten. */
-const WORKER_FORGOTTEN_MS = 60_000
+const workerForgottenMs = 60_000
 
 /** Verification reports and open mismatches in the control database. */
 export function postgresReports(control: ControlDatabase): ReportStore {
@@ -113,7 +113,7 @@ export function postgresWorkers(control: ControlDatabase): WorkerStore {
   return {
     async seen({ id, startedAt, memoryBytes }) {
       await run((db) =>
-        sql`WITH gone AS (DELETE FROM crossfade_control.worker WHERE seen_at < clock_timestamp() - ${WORKER_FORGOTTEN_MS} * interval '1 ms' AND id <> ${id})
+        sql`WITH gone AS (DELETE FROM crossfade_control.worker WHERE seen_at < clock_timestamp() - ${workerForgottenMs} * interval '1 ms' AND id <> ${id})
           INSERT INTO crossfade_control.worker VALUES (${id}, to_timestamp(${startedAt / 1000}), clock_timestamp(), ${memoryBytes})
           ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, memory_bytes = excluded.memory_bytes`.execute(db),
       )

@@ -39,7 +39,7 @@ export interface StepState {
 }
 
 /** Cutovers are kept for people to look at; this many. */
-const CUTOVERS_KEPT_MAX = 50
+const cutoversKeptMax = 50
 
 const nowhere: Routing = {
   epoch: 0,
@@ -202,7 +202,7 @@ function cutoversAfter(
       parts: {},
       reason: null,
     }
-    return [...cutovers, begun].slice(-CUTOVERS_KEPT_MAX)
+    return [...cutovers, begun].slice(-cutoversKeptMax)
   }
   const last = cutovers.at(-1)
   if (!last) return cutovers

@@ -14,7 +14,7 @@ export interface StoreUnderTest {
   readonly pass: (milliseconds: number) => Promise<void>
 }
 
-const LEASE_MS = 800
+const leaseMs = 800
 const failure = { code: 'CF2001', message: 'away', retry: true, at: 0 } as const
 const never = new AbortController().signal
 
@@ -102,16 +102,16 @@ export function testStore(name: string, open: () => Promise<StoreUnderTest>): vo
     const append = (claim: Claim) =>
       store.journal.append(migration, [entry('approved', { gate: 'go', approved: true })], { lease: claim })
     await append(old)
-    await pass(LEASE_MS + 50)
+    await pass(leaseMs + 50)
     // Nobody has taken it: it may still be prolonged.
-    assert.deepEqual((await store.tasks.renew([{ ...old, progress: null }], LEASE_MS)).lost, [])
-    assert.deepEqual(await store.tasks.claim('b', { reconcile: 1 }, LEASE_MS), [])
-    await pass(LEASE_MS + 50)
+    assert.deepEqual((await store.tasks.renew([{ ...old, progress: null }], leaseMs)).lost, [])
+    assert.deepEqual(await store.tasks.claim('b', { reconcile: 1 }, leaseMs), [])
+    await pass(leaseMs + 50)
     const now = await claimOne(store, 'b', 'reconcile')
     assert.ok(now.epoch > old.epoch)
     await assert.rejects(append(old), { code: 'CF6006' })
     await append(now)
-    assert.deepEqual(await store.tasks.renew([{ ...old, progress: null }], LEASE_MS), {
+    assert.deepEqual(await store.tasks.renew([{ ...old, progress: null }], leaseMs), {
       lost: [{ ...old, progress: null }],
       cancelled: [],
     })
@@ -126,7 +126,7 @@ export function testStore(name: string, open: () => Promise<StoreUnderTest>): vo
     await store.tasks.add(migration, copies(6))
     await store.tasks.add(migration, copies(8))
     const claims = (
-      await Promise.all(['a', 'b', 'c'].map((worker) => store.tasks.claim(worker, { copy: 2, verify: 3 }, LEASE_MS)))
+      await Promise.all(['a', 'b', 'c'].map((worker) => store.tasks.claim(worker, { copy: 2, verify: 3 }, leaseMs)))
     ).flat()
     const mine = claims.filter((work) => work.migration === migration)
     assert.equal(new Set(mine.map((work) => work.name)).size, mine.length)
@@ -149,14 +149,14 @@ export function testStore(name: string, open: () => Promise<StoreUnderTest>): vo
       await store.tasks.add(migration, copies(1))
       const first = await claimOne(store, 'a', 'copy')
       assert.equal(await store.tasks.fail(first, failure, 1, 700), true)
-      assert.deepEqual(await store.tasks.claim('a', { copy: 1 }, LEASE_MS), [])
+      assert.deepEqual(await store.tasks.claim('a', { copy: 1 }, leaseMs), [])
       await pass(750)
       const second = await claimOne(store, 'a', 'copy')
       assert.equal(await store.tasks.fail(second, failure, 2, null), true)
       const [failed] = await store.tasks.list(migration, { states: ['failed'] })
       assert.equal(failed!.attempts, 2)
       assert.equal(failed!.failure?.code, 'CF2001')
-      assert.deepEqual(await store.tasks.claim('a', { copy: 1 }, LEASE_MS), [])
+      assert.deepEqual(await store.tasks.claim('a', { copy: 1 }, leaseMs), [])
       await store.tasks.revive(migration)
       const third = await claimOne(store, 'a', 'copy')
       assert.equal(await store.tasks.finish(third, { rows: 5, bytes: 50 }), true)
@@ -170,13 +170,13 @@ export function testStore(name: string, open: () => Promise<StoreUnderTest>): vo
     'a cancelled task stops with its holder and is forgotten; one of a dead holder can be removed',
     async ({ store, pass }, migration) => {
       await store.tasks.add(migration, copies(3))
-      const [held, dead] = (await store.tasks.claim('a', { copy: 2 }, LEASE_MS)) as [Work, Work]
+      const [held, dead] = (await store.tasks.claim('a', { copy: 2 }, leaseMs)) as [Work, Work]
       await store.tasks.cancel(migration, { kind: 'copy' })
       await store.tasks.remove(migration, { kind: 'copy' })
       assert.equal((await store.tasks.list(migration, { kind: 'copy' })).length, 2)
       const claim = claimOf(held, 'a')
       assert.deepEqual(
-        (await store.tasks.renew([{ ...claim, progress: null }], LEASE_MS)).cancelled.map((each) => each.task),
+        (await store.tasks.renew([{ ...claim, progress: null }], leaseMs)).cancelled.map((each) => each.task),
         [held.name],
       )
       assert.equal(await store.tasks.release(claim, 0), true)
@@ -184,8 +184,8 @@ export function testStore(name: string, open: () => Promise<StoreUnderTest>): vo
         (await store.tasks.list(migration, { kind: 'copy' })).map((task) => task.name),
         [dead.name],
       )
-      await pass(LEASE_MS + 50)
-      assert.deepEqual(await store.tasks.claim('b', { copy: 5 }, LEASE_MS), [])
+      await pass(leaseMs + 50)
+      assert.deepEqual(await store.tasks.claim('b', { copy: 5 }, leaseMs), [])
       await store.tasks.remove(migration, { kind: 'copy' })
       assert.deepEqual(await store.tasks.list(migration, { kind: 'copy' }), [])
     },
@@ -198,7 +198,7 @@ export function testStore(name: string, open: () => Promise<StoreUnderTest>): vo
       const first = await claimOne(store, 'a', 'copy')
       await store.tasks.finish(first, { rows: 12, bytes: 120 })
       const second = await claimOne(store, 'a', 'copy')
-      await store.tasks.renew([{ ...second, progress: { rows: 4, bytes: 40 } }], LEASE_MS)
+      await store.tasks.renew([{ ...second, progress: { rows: 4, bytes: 40 } }], leaseMs)
       assert.deepEqual(await store.tasks.totals(migration, 'copy'), {
         done: 1,
         total: 3,
@@ -207,7 +207,7 @@ export function testStore(name: string, open: () => Promise<StoreUnderTest>): vo
         bytesDone: 160,
         bytesTotal: 320,
       })
-      await pass(LEASE_MS + 50)
+      await pass(leaseMs + 50)
       await claimOne(store, 'b', 'copy')
       const [again] = await store.tasks.list(migration, { names: ['copy:2'] })
       assert.deepEqual([again!.worker, again!.progress], ['b', {}])
@@ -222,7 +222,7 @@ export function testStore(name: string, open: () => Promise<StoreUnderTest>): vo
       { paused: true },
     )
     assert.deepEqual(
-      (await store.tasks.claim('a', { copy: 1, stream: 1 }, LEASE_MS)).map((work) => work.name),
+      (await store.tasks.claim('a', { copy: 1, stream: 1 }, leaseMs)).map((work) => work.name),
       ['stream:a'],
     )
     await store.journal.append(
@@ -231,7 +231,7 @@ export function testStore(name: string, open: () => Promise<StoreUnderTest>): vo
       { paused: false },
     )
     assert.deepEqual(
-      (await store.tasks.claim('a', { copy: 1 }, LEASE_MS)).map((work) => work.name),
+      (await store.tasks.claim('a', { copy: 1 }, leaseMs)).map((work) => work.name),
       ['copy:1'],
     )
   })
@@ -342,7 +342,7 @@ function copies(count: number): readonly NewTask[] {
 }
 
 async function claimOne(store: ControlStore, worker: string, kind: WorkKind): Promise<Claim> {
-  const [work] = await store.tasks.claim(worker, { [kind]: 1 }, LEASE_MS)
+  const [work] = await store.tasks.claim(worker, { [kind]: 1 }, leaseMs)
   assert.ok(work, `${worker} found no ${kind}`)
   return claimOf(work, worker)
 }

@@ -2,7 +2,7 @@ import type { ErrorCode } from '@crossfade/model/error-codes.ts'
 import { errorDefinitions } from '@crossfade/model/error-codes.ts'
 import { Failure, fail, reasonOf } from '@crossfade/model/failure.ts'
 import type { TaskFailure } from '@crossfade/tracks/contract/tasks.ts'
-import { UNKNOWN_ATTEMPTS_MAX } from './backoff.ts'
+import { unknownAttemptsMax } from './backoff.ts'
 import type { FailureView } from './contract.ts'
 
 /** Makes a coded failure of whatever was thrown. */
@@ -12,7 +12,7 @@ export function coded(thrown: unknown, where: string): Failure {
 
 /** Whether it is tried again by itself, after `attempts` failed ones. */
 export function retries(failure: Failure, attempts: number): boolean {
-  return failure.retry && (failure.code !== 'CF6007' || attempts < UNKNOWN_ATTEMPTS_MAX)
+  return failure.retry && (failure.code !== 'CF6007' || attempts < unknownAttemptsMax)
 }
 
 /** A failure as people see it. Times in milliseconds since 1970; no `nextAttemptAt` means that it waits for a person. */

@@ -11,7 +11,7 @@ import { LEASE_MS, Worker, type WorkerOptions } from './worker.ts'
 const migration = asMigrationId('mig_test')
 const copy = { name: 'copy:1', kind: 'copy', payload: {} } as const
 /** What a takeover may take. */
-const TAKEOVER_MS_MAX = 6_000
+const takeoverMsMax = 6_000
 
 function scene(seed = 1) {
   const scheduler = new Scheduler(seed)
@@ -57,7 +57,7 @@ test('a worker killed with -9 is taken over within 6 s, with a higher epoch', as
     await scheduler.runUntil(() => false, scheduler.random.below(3_000))
     first.process.crash()
     start('second', run)
-    assert.ok(await scheduler.runUntil(() => epochs.length === 2, TAKEOVER_MS_MAX), `seed ${seed}`)
+    assert.ok(await scheduler.runUntil(() => epochs.length === 2, takeoverMsMax), `seed ${seed}`)
     assert.ok(epochs[1]! > epochs[0]!)
   }
 })

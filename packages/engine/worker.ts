@@ -2,22 +2,22 @@ import type { Clock } from '@crossfade/model/clock.ts'
 import { asEpoch } from '@crossfade/model/ids.ts'
 import type { TaskContext } from '@crossfade/pipeline/data-plane.ts'
 import type { Json, Progress } from '@crossfade/tracks/contract/tasks.ts'
-import { backoffMs, STEADY_MS, STREAM_LONGEST_MS } from './backoff.ts'
+import { backoffMs, steadyMs, streamLongestMs } from './backoff.ts'
 import type { Claim, ControlStore, Work, WorkKind } from './store.ts'
 import { coded, retries } from './trouble.ts'
 
 /** A lease lasts this long, and is prolonged each second; so another worker takes over within 6 s: lease, poll, and a second for the rest. */
 export const LEASE_MS = 4_000
-const RENEW_MS = 1_000
-const CLAIM_MS = 500
+const renewMs = 1_000
+const claimMs = 500
 /** A holder that could not prolong its lease stops writing this long before the lease runs out. */
-const LEASE_MARGIN_MS = 500
+const leaseMarginMs = 500
 /** How often the worker says that it is there. */
-const SEEN_MS = 1_000
+const seenMs = 1_000
 /** How long running tasks may take to come to a safe point when the worker stops. */
-const STOP_MS_MAX = 10_000
+const stopMsMax = 10_000
 /** A chunk whose snapshot is not open gives its place to another for this long. */
-const NOT_READY_MS = 500
+const notReadyMs = 500
 
 export interface WorkerOptions {
   readonly id: string
@@ -57,9 +57,9 @@ export class Worker {
         const asked = clock.now()
         const works = await store.tasks.claim(id, this.#free(), LEASE_MS)
         for (const work of works) this.#begin(work, asked + LEASE_MS)
-        await store.bell.wait(null, 'work', CLAIM_MS, signal)
+        await store.bell.wait(null, 'work', claimMs, signal)
       } catch {
-        await this.#pause(CLAIM_MS, signal)
+        await this.#pause(claimMs, signal)
       }
     }
   }
@@ -108,14 +108,13 @@ export class Worker {
   #untilExpiry(): number {
     const ends = [...this.#running.values()]
       .filter((running) => !running.signal.aborted)
-      .map((running) => running.heldUntil - LEASE_MARGIN_MS)
-    return Math.max(0, Math.min(RENEW_MS, ...ends.map((end) => end - this.#options.clock.now())))
+      .map((running) => running.heldUntil - leaseMarginMs)
+    return Math.max(0, Math.min(renewMs, ...ends.map((end) => end - this.#options.clock.now())))
   }
 
   #stopExpired(): void {
     const now = this.#options.clock.now()
-    for (const running of this.#running.values())
-      if (now >= running.heldUntil - LEASE_MARGIN_MS) running.stop(leaseLost)
+    for (const running of this.#running.values()) if (now >= running.heldUntil - leaseMarginMs) running.stop(leaseLost)
   }
 
   async #seenLoop(startedAt: number, signal: AbortSignal): Promise<void> {
@@ -124,7 +123,7 @@ export class Worker {
       await store.workers
         .seen({ id, startedAt, seenAt: clock.now(), memoryBytes: memoryBytes() })
         .catch(() => undefined)
-      await this.#pause(SEEN_MS, signal)
+      await this.#pause(seenMs, signal)
     }
     await store.workers.gone(id).catch(() => undefined)
   }
@@ -162,14 +161,14 @@ export class Worker {
       }
       const failure = coded(error, work.name)
       if (failure.code === 'CF3001') {
-        await store.tasks.release(claim, NOT_READY_MS).catch(() => undefined)
+        await store.tasks.release(claim, notReadyMs).catch(() => undefined)
         return
       }
-      const attempts = clock.now() - begun > STEADY_MS ? 1 : work.attempts + 1
+      const attempts = clock.now() - begun > steadyMs ? 1 : work.attempts + 1
       // Without its reconciler a migration stands still and can't even be aborted: that one is taken up again whatever ended it.
       const again = work.kind === 'reconcile' || retries(failure, attempts)
       const told = { code: failure.code, message: failure.message, retry: again, at: clock.now() }
-      const rest = backoffMs(attempts - 1, work.kind === 'stream' ? STREAM_LONGEST_MS : undefined)
+      const rest = backoffMs(attempts - 1, work.kind === 'stream' ? streamLongestMs : undefined)
       await store.tasks.fail(claim, told, attempts, again ? rest : null).catch(() => undefined)
     }
   }
@@ -190,7 +189,7 @@ export class Worker {
     for (const running of this.#running.values()) running.stop(stopping)
     const all = Promise.all([...this.#running.values()].map((running) => running.done))
     const limit = new AbortController()
-    await Promise.race([all, this.#options.clock.sleep(STOP_MS_MAX, limit.signal).catch(() => undefined)])
+    await Promise.race([all, this.#options.clock.sleep(stopMsMax, limit.signal).catch(() => undefined)])
     limit.abort()
     this.#stopped = true
     this.#hurry()

@@ -32,7 +32,7 @@ export const noFaults: Faults = {
   critical: 0,
 }
 
-const CALL_MS_MAX = 4
+const callMsMax = 4
 
 /** A process whose every call to the control store and to the databases takes simulated time, and may fail, with or without effect, or be its last. */
 export class FaultyProcess extends SimulatedProcess {
@@ -127,7 +127,7 @@ export class FaultyProcess extends SimulatedProcess {
     }
     const slow = random.chance(this.#faults.slowCall)
     return new Promise((resolve) => {
-      this.after(slow ? random.below(this.#faults.slowMs) : random.next() * CALL_MS_MAX, resolve)
+      this.after(slow ? random.below(this.#faults.slowMs) : random.next() * callMsMax, resolve)
     })
   }
 }

@@ -7,10 +7,10 @@ import type { Ledger } from './ledger.ts'
 import { fenced } from './model-database.ts'
 import type { ModelWorld } from './model-plane.ts'
 
-const REST_MS = 250
-const RETRY_MS = 15
+const restMs = 250
+const retryMs = 15
 /** A client may work with a routing that is this old. */
-const ROUTING_MS_MAX = 1_500
+const routingMsMax = 1_500
 
 export interface ModelClientOptions {
   readonly world: ModelWorld
@@ -33,7 +33,7 @@ export async function runModelClient(options: ModelClientOptions): Promise<void>
     const id = `${process.id}.${count}`
     ledger.begun(id, key)
     for (;;) {
-      if (!routing || clock.now() - readAt > ROUTING_MS_MAX) {
+      if (!routing || clock.now() - readAt > routingMsMax) {
         routing = await store.journal.routing(migration).catch(() => routing)
         readAt = clock.now()
       }
@@ -49,11 +49,11 @@ export async function runModelClient(options: ModelClientOptions): Promise<void>
           }
         } else readAt = 0
       }
-      await clock.sleep(RETRY_MS)
+      await clock.sleep(retryMs)
       // Nothing is promised to a write that was never acknowledged.
       if (!running()) return
     }
-    await clock.sleep(ledger.random.below(REST_MS))
+    await clock.sleep(ledger.random.below(restMs))
   }
 }
 

@@ -34,9 +34,9 @@ export interface ModelWorld {
 }
 
 const noFloor = { lease: asEpoch(0), routing: asEpoch(0) }
-const KEYS_PER_CHUNK = 3
-const FOLLOW_MS = 90
-const FENCE_LOOK_MS = 5
+const keysPerChunk = 3
+const followMs = 90
+const fenceLookMs = 5
 
 /** A data plane over model databases, for one process. */
 export function modelPlane(world: ModelWorld, access: ModelAccess): DataPlane {
@@ -95,7 +95,7 @@ export function modelPlane(world: ModelWorld, access: ModelAccess): DataPlane {
     snapshots: {
       async chunks(source) {
         const keys = keysOf(plan, source)
-        return Array.from({ length: Math.ceil(keys.length / KEYS_PER_CHUNK) }, (_, index) =>
+        return Array.from({ length: Math.ceil(keys.length / keysPerChunk) }, (_, index) =>
           chunkOf(plan, source, index, keys.length),
         )
       },
@@ -279,7 +279,7 @@ async function follow(
       touched: 0,
       mismatches: [],
     })
-    if (changes.length === 0) await access.clock.sleep(FOLLOW_MS, context.signal)
+    if (changes.length === 0) await access.clock.sleep(followMs, context.signal)
   }
 }
 
@@ -319,7 +319,7 @@ async function fence(
           break
         }
         if (access.clock.now() > until) throw fail('CF5101', { shard: database.id })
-        await access.clock.sleep(FENCE_LOOK_MS)
+        await access.clock.sleep(fenceLookMs)
       }
     }
     return points
@@ -357,8 +357,8 @@ function keysOf(plan: ResolvedPlan, source: ShardId): readonly string[] {
 
 function chunkOf(plan: ResolvedPlan, source: ShardId, index: number, keys: number): Chunk {
   const table = plan.tables[0]!.source
-  const from = index * KEYS_PER_CHUNK
-  const to = from + KEYS_PER_CHUNK
+  const from = index * keysPerChunk
+  const to = from + keysPerChunk
   return {
     id: `${source} public.item ${index}`,
     source,
@@ -366,7 +366,7 @@ function chunkOf(plan: ResolvedPlan, source: ShardId, index: number, keys: numbe
     leaf: table,
     fromPage: from,
     toPage: to >= keys ? null : to,
-    estimatedRows: KEYS_PER_CHUNK,
-    estimatedBytes: KEYS_PER_CHUNK * 100,
+    estimatedRows: keysPerChunk,
+    estimatedBytes: keysPerChunk * 100,
   }
 }

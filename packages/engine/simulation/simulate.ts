@@ -39,12 +39,12 @@ export interface SimulationResult {
   readonly simulatedMs: number
 }
 
-const TROUBLE_MS = 40_000
-const CALM_MS_MAX = 240_000
-const FENCED_MS_MAX = 30_000
-const DRAIN_MS = 20_000
-const COMMAND_MS_MAX = 4_000
-const RESTART_MS_MAX = 3_000
+const troubleMs = 40_000
+const calmMsMax = 240_000
+const fencedMsMax = 30_000
+const drainMs = 20_000
+const commandMsMax = 4_000
+const restartMsMax = 3_000
 const migration = asMigrationId('mig_simulated')
 
 /**
@@ -106,7 +106,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   void operate(service)
   for (let index = 0; index < 3; index += 1) startClient(`client ${index}`)
 
-  await scheduler.runUntil(() => false, TROUBLE_MS)
+  await scheduler.runUntil(() => false, troubleMs)
   Object.assign(faults, noFaults)
   const state = new JournaledState(shared, migration)
   // Also a migration that is paused, or stopped for a person, must not leave clients behind a fence.
@@ -114,16 +114,16 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   shared.bell.listen((_migration, topic) => {
     if (topic === 'work') void state.refresh()
   })
-  if (!(await scheduler.runUntil(() => state.seen.routing.fenced.length === 0, FENCED_MS_MAX))) {
+  if (!(await scheduler.runUntil(() => state.seen.routing.fenced.length === 0, fencedMsMax))) {
     ledger.violation(`fenced, and nobody opens: ${describe(state.seen)}`)
   }
   void calm(service, state)
-  const rested = await scheduler.runUntil(() => ledger.violations.length > 0 || isAtRest(state.seen), CALM_MS_MAX)
+  const rested = await scheduler.runUntil(() => ledger.violations.length > 0 || isAtRest(state.seen), calmMsMax)
   writing = false
   if (!rested) ledger.violation(`stuck: ${describe(state.seen)}`)
   // The last writes flow to the other side, where there is a stream.
   const streaming = rested && !['off', 'complete'].includes(state.seen.place.stage)
-  await scheduler.runUntil(() => streaming && ledger.isEverywhere(world), DRAIN_MS)
+  await scheduler.runUntil(() => streaming && ledger.isEverywhere(world), drainMs)
   await state.refresh()
   checkRest(world, ledger, state.seen)
   await options.inspect?.(shared)
@@ -139,7 +139,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     crashes,
     cutovers: cutovers.filter((cutover) => cutover.outcome === 'flipped').length,
     undone: cutovers.filter((cutover) => cutover.outcome === 'undone').length,
-    simulatedMs: TROUBLE_MS,
+    simulatedMs: troubleMs,
   }
 
   function startWorker(name: string, life: number): void {
@@ -149,7 +149,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       faults,
       () => {
         crashes += 1
-        scheduler.after(random.below(RESTART_MS_MAX), () => startWorker(name, life + 1))
+        scheduler.after(random.below(restartMsMax), () => startWorker(name, life + 1))
       },
       () => critical,
     )
@@ -208,8 +208,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
                 ? asked.advance(migration, asker, { to: random.pick(stages) })
                 : asked.resume(migration, asker)
       ).catch(() => undefined)
-      await bystander.clock.sleep(random.below(COMMAND_MS_MAX))
-      if (scheduler.now >= Date.UTC(2026, 0, 1) + TROUBLE_MS) return
+      await bystander.clock.sleep(random.below(commandMsMax))
+      if (scheduler.now >= Date.UTC(2026, 0, 1) + troubleMs) return
     }
   }
 

@@ -6,7 +6,7 @@ import { simulate } from './simulate.ts'
 const seeds = Number(process.env['CROSSFADE_SIMULATIONS'] ?? 150)
 const first = Number(process.env['CROSSFADE_SEED'] ?? 1)
 /** A sabotage must be noticed within so many lives. */
-const LIVES_MAX = 200
+const livesMax = 200
 /** Needs a process that stands still between the order and the act, and is overtaken twice; too rare for every run of the tests. */
 const rare = ['skip-fence-epoch', 'stale-journal']
 
@@ -27,10 +27,10 @@ test(`DM-16 D10 D11 D17: ${seeds} lives of a migration from seed ${first} on, wi
 
 for (const sabotage of sabotages.filter((each) => !rare.includes(each))) {
   test(`the simulation notices: ${sabotage}`, async () => {
-    for (let seed = 1; seed <= LIVES_MAX; seed += 1) {
+    for (let seed = 1; seed <= livesMax; seed += 1) {
       const { violations } = await simulate({ seed, sabotage })
       if (violations.length > 0) return
     }
-    assert.fail(`nothing was noticed in ${LIVES_MAX} lives`)
+    assert.fail(`nothing was noticed in ${livesMax} lives`)
   })
 }

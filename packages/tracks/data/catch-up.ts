@@ -4,7 +4,7 @@ import type { Step } from '../contract/track.ts'
 import { streamState } from './lag.ts'
 
 /** Streams report at least this often while they run. */
-const LOOK_MS = 200
+const lookMs = 200
 
 /** Waits until every stream of one side runs and lags at most the cutover's limit behind. */
 export function catchUpStep(name: 'catch-up-first' | 'catch-up' | 'catch-up-reverse'): Step {
@@ -28,6 +28,6 @@ export async function caughtUp(ports: StepPorts, shards: readonly ShardId[]): Pr
     const behind = states.find((state) => !state.ready)
     if (!behind || behind.ready) return
     ports.detail(behind.reason)
-    await ports.changed(LOOK_MS, ports.signal)
+    await ports.changed(lookMs, ports.signal)
   }
 }

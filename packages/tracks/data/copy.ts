@@ -8,7 +8,7 @@ import { readySchemaWork, schemaWorkTask } from './schema-work.ts'
 import { copiesOf, streamTask } from './task-names.ts'
 
 /** Changes wake the wait; this bounds how long a lost message is not noticed. */
-const LOOK_MS = 500
+const lookMs = 500
 
 /**
  * Splits every source shard's tables into chunks, once, and puts one task per chunk and one stream task per shard into the queue. All tasks of a shard are added together, so a
@@ -54,7 +54,7 @@ export const copyStep: Step = {
         `${copies.length - countWaiting(copies)} of ${copies.length} chunks, ${Math.min(built, work.length)} of ${work.length} keys`,
       )
       if (waiting.size === 0 && work.every((unit) => isDone(builds, unit.id))) break
-      await ports.changed(LOOK_MS, ports.signal)
+      await ports.changed(lookMs, ports.signal)
     }
     return totals(await ports.tasks.list({ kind: 'copy' }))
   },

@@ -9,11 +9,11 @@ import { withDeadline } from './deadline.ts'
 import { streamState } from './lag.ts'
 
 /** Between two looks at what keeps a cutover from starting, and between two attempts. */
-const RETRY_REST_MS = 500
+const retryRestMs = 500
 /** How long a started cutover may wait for lag and long transactions before it says so as a failure (which is tried again). */
-const PREFLIGHT_MS_MAX = 60_000
+const preflightMsMax = 60_000
 /** The streams tell when they have passed the fence; this only bounds how long a lost message is not noticed. */
-const DRAIN_LOOK_MS = 20
+const drainLookMs = 20
 
 /**
  * Gives the authority over every unit to `to`, group by group. The routing in the journal is its whole memory, so that any process may go on where another stopped:
@@ -50,7 +50,7 @@ export async function cutOver(ports: StepPorts, to: Side): Promise<void> {
       if (attempt >= ports.plan.cutover.attemptsMax) {
         throw fail('CF5001', { units: units.join(', '), attempts: attempt, reason: outcome.reason })
       }
-      await ports.clock.sleep(RETRY_REST_MS * attempt, ports.signal)
+      await ports.clock.sleep(retryRestMs * attempt, ports.signal)
     }
   }
 }
@@ -146,7 +146,7 @@ async function drain(ports: StepPorts, points: readonly FencePoint[], deadline: 
     if (behind.length === 0) return
     const left = deadline - ports.clock.now()
     if (left <= 0) throw late(`the stream of ${behind.join(', ')}`)
-    await ports.streams.moved(Math.min(left, DRAIN_LOOK_MS), neverAborted)
+    await ports.streams.moved(Math.min(left, drainLookMs), neverAborted)
   }
 }
 
@@ -209,8 +209,8 @@ async function preflight(ports: StepPorts, to: Side, units: readonly ShardId[]):
     const obstacle = await findObstacle(ports, from, to, units)
     if (obstacle === null) return
     ports.detail(`waits: ${obstacle}`)
-    if (ports.clock.now() - started > PREFLIGHT_MS_MAX) throw fail('CF5003', { reason: obstacle })
-    await ports.changed(RETRY_REST_MS, ports.signal)
+    if (ports.clock.now() - started > preflightMsMax) throw fail('CF5003', { reason: obstacle })
+    await ports.changed(retryRestMs, ports.signal)
   }
 }
 

@@ -3,7 +3,7 @@ import type { StepPorts } from '../contract/ports.ts'
 import type { Task, TaskFilter } from '../contract/tasks.ts'
 
 /** Changes wake the wait; this bounds how long a lost message is not noticed. */
-const LOOK_MS = 500
+const lookMs = 500
 
 /** Waits until every task of the filter is done. Rejects with the failure of one that failed for good. */
 export async function finished(
@@ -18,7 +18,7 @@ export async function finished(
     const done = tasks.filter((task) => task.state === 'done').length
     onProgress?.(done, tasks.length)
     if (done === tasks.length) return tasks
-    await ports.changed(LOOK_MS, ports.signal)
+    await ports.changed(lookMs, ports.signal)
   }
 }
 

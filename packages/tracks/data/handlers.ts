@@ -14,8 +14,8 @@ import { runStream } from './stream-task.ts'
 import { streamTask } from './task-names.ts'
 
 /** How long a chunk waits for its shard's snapshot before it gives its place in the worker to another. */
-const SNAPSHOT_WAIT_MS = 2_000
-const SNAPSHOT_LOOK_MS = 200
+const snapshotWaitMs = 2_000
+const snapshotLookMs = 200
 
 export const taskHandlers: Readonly<Record<TaskKind, TaskHandler>> = {
   stream: runStream,
@@ -48,13 +48,13 @@ async function copyChunk(task: Task, ports: TrackPorts, context: TaskContext): P
 /** The snapshot that the shard's stream holds open now. Rejects with CF3001 (retryable) when there is none for a while. */
 async function heldSnapshot(chunk: Chunk, ports: TrackPorts, context: TaskContext): Promise<SnapshotReference> {
   const name = streamTask(chunk.source).name
-  const until = ports.clock.now() + SNAPSHOT_WAIT_MS
+  const until = ports.clock.now() + snapshotWaitMs
   for (;;) {
     const [stream] = await ports.tasks.list({ names: [name] })
     const { snapshot, lsn, generation } = stream?.progress ?? {}
     if (typeof snapshot === 'string')
       return { name: snapshot, lsn: asLsn(BigInt(lsn!)), generation: Number(generation) }
     if (ports.clock.now() >= until) throw fail('CF3001', { shard: chunk.source })
-    await ports.changed(SNAPSHOT_LOOK_MS, context.signal)
+    await ports.changed(snapshotLookMs, context.signal)
   }
 }

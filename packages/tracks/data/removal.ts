@@ -6,7 +6,7 @@ import type { Step } from '../contract/track.ts'
 import { streamTask } from './task-names.ts'
 
 /** A holder that hears of nothing any more loses its lease in this time's multiple; waits are woken by changes. */
-const LOOK_MS = 300
+const lookMs = 300
 
 /** Ends all work on the databases: whoever holds a task lets go of it, or has lost its lease. */
 export const stopTasksStep: Step = {
@@ -71,7 +71,7 @@ async function stopTasks(ports: StepPorts, filter: TaskFilter): Promise<void> {
     const left = await ports.tasks.list(filter)
     if (left.length === 0) return
     ports.detail(`waits for ${left.length} running tasks`)
-    await ports.changed(LOOK_MS, ports.signal)
+    await ports.changed(lookMs, ports.signal)
   }
 }
 

@@ -5,7 +5,7 @@ import type { Step } from '../contract/track.ts'
 import { throwFailed } from './finished.ts'
 
 /** Changes wake the wait; this bounds how long a lost message is not noticed. */
-const LOOK_MS = 500
+const lookMs = 500
 
 const titles = {
   primary: 'build the keys',
@@ -28,7 +28,7 @@ export function schemaWorkStep(phase: SchemaWork['phase']): Step {
         ports.detail(`${done} of ${work.length}`)
         if (done === work.length) return { units: done }
         await ports.tasks.add(readySchemaWork(work, builds).map(schemaWorkTask))
-        await ports.changed(LOOK_MS, ports.signal)
+        await ports.changed(lookMs, ports.signal)
       }
     },
   }

@@ -6,7 +6,7 @@ import { schemaWorkOf } from './schema-work.ts'
 import { copiesOf } from './task-names.ts'
 
 /** Changes wake the wait; this bounds how long a lost message is not noticed. */
-const LOOK_MS = 500
+const lookMs = 500
 
 /**
  * One shard's stream, for as long as the migration needs it. A source's stream first holds the snapshot open while its chunks are copied by whoever, then waits until the
@@ -45,7 +45,7 @@ async function holdSnapshots(shard: ShardId, ports: TrackPorts, context: TaskCon
         lsn: String(snapshot.lsn),
         generation: snapshot.generation,
       })
-      while (!lost && (await ports.tasks.unfinished(copies)) > 0) await ports.changed(LOOK_MS, signal)
+      while (!lost && (await ports.tasks.unfinished(copies)) > 0) await ports.changed(lookMs, signal)
     } finally {
       // Whoever reads the progress next must not import what is about to go.
       context.report(withoutSnapshot('waiting'))
@@ -62,7 +62,7 @@ async function keysBuilt(ports: TrackPorts, signal: AbortSignal): Promise<void> 
     const built = names.length === 0 ? [] : await ports.tasks.list({ kind: 'schema-work', names })
     const copied = (await ports.tasks.unfinished({ kind: 'copy' })) === 0
     if (copied && built.filter((task) => task.state === 'done').length === names.length) return
-    await ports.changed(LOOK_MS, signal)
+    await ports.changed(lookMs, signal)
   }
 }
 

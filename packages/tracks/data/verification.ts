@@ -7,10 +7,10 @@ import type { NewTask } from '../contract/tasks.ts'
 import type { Step } from '../contract/track.ts'
 
 /** Changes wake the wait; this bounds how long a lost message is not noticed. */
-const LOOK_MS = 500
+const lookMs = 500
 /** Between two rounds of the continuous verification: at least this, and at least so many times what the last one took. */
-const REST_MS_MIN = 60_000
-const REST_RATIO = 4
+const restMsMin = 60_000
+const restRatio = 4
 
 /**
  * All rows of both sides were compared after the stage was entered, and are equal. A round of the continuous verification that has begun since counts; one that found something
@@ -31,7 +31,7 @@ export const verifyStep: Step = {
       const running = await ports.verification.running()
       if (!running) await ports.verification.begin(newRun(ports, false))
       else ports.detail(`${await ports.tasks.unfinished({ kind: 'verify' })} ranges to go`)
-      await ports.changed(LOOK_MS, ports.signal)
+      await ports.changed(lookMs, ports.signal)
     }
   },
 }
@@ -48,7 +48,7 @@ export async function tendVerification(ports: TrackPorts): Promise<void> {
   const last = await ports.verification.last()
   if (last?.finishedAt) {
     const took = Date.parse(last.finishedAt) - Date.parse(last.startedAt)
-    const rest = Math.max(REST_MS_MIN, took * REST_RATIO)
+    const rest = Math.max(restMsMin, took * restRatio)
     if (ports.clock.now() < Date.parse(last.finishedAt) + rest) return
   }
   await ports.verification.begin(newRun(ports, false))
