@@ -27,10 +27,15 @@ export class Ladder {
 
   /** Opens Crossfade on the control database, and creates the migration of the plan; nothing moves yet. */
   static async set(controlUrl: string, plan: Plan): Promise<Ladder> {
+    return Ladder.start(controlUrl, await resolved(plan))
+  }
+
+  /** The same, for a plan that is resolved. */
+  static async start(controlUrl: string, plan: ResolvedPlan): Promise<Ladder> {
     const crossfade = await openCrossfade({ control: controlUrl })
     try {
       await crossfade.work()
-      const id = await crossfade.service.create(await resolved(plan), asker)
+      const id = await crossfade.service.create(plan, asker)
       return new Ladder(crossfade, id)
     } catch (error) {
       await crossfade.close()
