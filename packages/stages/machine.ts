@@ -71,7 +71,10 @@ export function answer(place: Place, command: Command, to?: Stage): Answer {
     case 'advance':
     case 'retreat': {
       if (place.aborting) return refuse('aborting')
-      if (command === 'retreat' && place.moving?.to === 'complete') return refuse('completing')
+      // Also `advance` may not name the rung that is being left for good.
+      if (place.moving?.to === 'complete' && (command === 'retreat' || (to ?? 'complete') !== 'complete')) {
+        return refuse('completing')
+      }
       const withdrawn = withdraws(place, command) ? place.moving!.from : null
       if (to === undefined) return accept({ ...place, desired: withdrawn ?? (rule as { to: Stage }).to })
       const limit = withdrawn ?? place.stage
