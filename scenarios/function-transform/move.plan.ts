@@ -14,8 +14,8 @@ export default definePlan({
         (row) => ({ ...row, amount: shifted(row['amount'] ?? null, 2) }),
       ),
       notes: reversible(
-        (row) => ({ ...row, body: row['body'] == null ? null : `» ${row['body']}` }),
-        (row) => ({ ...row, body: row['body'] == null ? null : row['body'].replace(/^» /, '') }),
+        ({ body = null, ...row }) => ({ ...row, body: body === null ? null : `» ${body}` }),
+        ({ body = null, ...row }) => ({ ...row, body: body === null ? null : body.replace(/^» /, '') }),
       ),
     },
   },
