@@ -100,6 +100,20 @@ test('SPEC 5: nothing leaves `complete`, nothing turns round on the way to it', 
   })
 })
 
+test('SPEC 5: whatever is said on the way to `complete`, `complete` stays wanted', () => {
+  const completing: Place = {
+    ...startingPlace,
+    stage: 'rampdown',
+    desired: 'complete',
+    moving: { from: 'rampdown', to: 'complete' },
+  }
+  for (const command of commands) {
+    for (const to of [undefined, ...stages]) {
+      assert.equal(apply(completing, { kind: 'command', command, to }).desired, 'complete', `${command} ${to}`)
+    }
+  }
+})
+
 test('SPEC 6: abort is allowed before the cutover alone', () => {
   for (const stage of stages) {
     const given = answer({ ...startingPlace, stage, desired: stage }, 'abort')
