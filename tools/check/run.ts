@@ -13,6 +13,8 @@ import { uncitedInProject } from './requirements.ts'
 
 /** For one program that a check runs. */
 const programTimeoutMs = 300_000
+/** Of one program. */
+const outputBytesMax = 16 * 1024 * 1024
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { strict: { type: 'boolean' } } })
 const files = sourceFiles()
@@ -20,8 +22,8 @@ const files = sourceFiles()
 /** Each check says whether it passed, and prints what it found. */
 const checks: Record<string, () => boolean | Promise<boolean>> = {
   // Format, lint rules and the order of imports in one pass.
-  format: () => program('biome', ['ci', '--colors=off', '--max-diagnostics=60', '.']),
-  lint: () => program('oxlint', ['--type-aware']),
+  format: () => program('biome', ['ci', '--colors=off', '--max-diagnostics=60', '--error-on-warnings', '.']),
+  lint: () => program('oxlint', ['--type-aware', '--deny-warnings']),
   types: () => program('tsc', ['-p', '.', '--noEmit']) && consoleTypes(),
   imports: () => report(checkImports(projectRoot, files)),
   lengths: () => report(checkFileLengths(projectRoot, files)),
@@ -44,13 +46,16 @@ process.stdout.write(
 )
 process.exitCode = failed.length === 0 ? 0 : 1
 
+/** Runs a program, whose warnings are failures; what it says is shown when it fails. */
 function program(name: string, args: string[]): boolean {
   const path = join(projectRoot, 'node_modules', '.bin', name)
   const outcome = spawnSync(path, args, {
     cwd: projectRoot,
-    stdio: ['ignore', 'inherit', 'inherit'],
+    encoding: 'utf8',
+    maxBuffer: outputBytesMax,
     timeout: programTimeoutMs,
   })
+  if (outcome.status !== 0) process.stdout.write(`${outcome.stdout ?? ''}${outcome.stderr ?? ''}`)
   if (outcome.error) process.stdout.write(`  ${name} did not run: ${outcome.error.message}\n`)
   return outcome.status === 0
 }
