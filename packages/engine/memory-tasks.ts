@@ -1,4 +1,5 @@
 import type { Clock } from '@crossfade/model/clock.ts'
+import { fail } from '@crossfade/model/failure.ts'
 import type { MigrationId } from '@crossfade/model/ids.ts'
 import type { NewTask, Progress, Task, TaskFailure, TaskFilter, TaskKind } from '@crossfade/tracks/contract/tasks.ts'
 import {
@@ -30,7 +31,8 @@ export class MemoryTasks implements TaskStore {
     this.#paused = paused
   }
 
-  async add(migration: MigrationId, tasks: readonly NewTask<WorkKind>[]): Promise<void> {
+  async add(migration: MigrationId, tasks: readonly NewTask<WorkKind>[], lease?: Lease): Promise<void> {
+    this.#check(lease)
     this.addNow(migration, tasks)
   }
 
@@ -81,13 +83,15 @@ export class MemoryTasks implements TaskStore {
     }
   }
 
-  async cancel(migration: MigrationId, filter: TaskFilter): Promise<void> {
+  async cancel(migration: MigrationId, filter: TaskFilter, lease?: Lease): Promise<void> {
+    this.#check(lease)
     for (const row of this.#select(migration, filter))
       if (row.state !== 'done') this.#put({ ...row, state: 'cancelled' })
     this.#bell.ring(migration, 'work')
   }
 
-  async remove(migration: MigrationId, filter: TaskFilter): Promise<void> {
+  async remove(migration: MigrationId, filter: TaskFilter, lease?: Lease): Promise<void> {
+    this.#check(lease)
     for (const row of this.#select(migration, filter))
       if (!this.#isHeld(row) && row.state !== 'waiting') this.forget(migration, row.name)
   }
@@ -212,6 +216,10 @@ export class MemoryTasks implements TaskStore {
   #held(lease: Lease): Row | null {
     const row = this.#rows.get(keyOf(lease.migration, lease.task))
     return row && row.worker !== null && row.epoch === lease.epoch ? row : null
+  }
+
+  #check(lease: Lease | undefined): void {
+    if (lease && !this.holds(lease)) throw fail('CF6006', { lease: lease.task })
   }
 
   #isHeld(row: Row): boolean {

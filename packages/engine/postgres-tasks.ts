@@ -1,9 +1,18 @@
+import { fail } from '@crossfade/model/failure.ts'
 import { asMigrationId, type MigrationId } from '@crossfade/model/ids.ts'
 import type { Json, Progress, Task, TaskFilter } from '@crossfade/tracks/contract/tasks.ts'
 import { type RawBuilder, type Selectable, sql } from 'kysely'
 import { type ControlDatabase, json } from './control-queries.ts'
 import type { TaskRow } from './control-tables.ts'
-import { type Claim, kindsThatRest, type TaskStore, type TaskTotals, type Work, type WorkKind } from './store.ts'
+import {
+  type Claim,
+  kindsThatRest,
+  type Lease,
+  type TaskStore,
+  type TaskTotals,
+  type Work,
+  type WorkKind,
+} from './store.ts'
 
 /** The task queue: SKIP LOCKED claims, a lease with an epoch on every task, by the server's clock alone. */
 export function postgresTasks(control: ControlDatabase): TaskStore {
@@ -25,14 +34,18 @@ export function postgresTasks(control: ControlDatabase): TaskStore {
   }
 
   return {
-    async add(migration, tasks) {
+    async add(migration, tasks, lease) {
       if (tasks.length === 0) return
-      await run((db) =>
-        sql`WITH added AS (INSERT INTO crossfade_control.task (migration, name, kind, payload)
-            SELECT ${migration}, e->>'name', e->>'kind', e->'payload' FROM jsonb_array_elements(${json(tasks)}::jsonb) WITH ORDINALITY AS a(e, n) ORDER BY n
-            ON CONFLICT (migration, name) DO NOTHING RETURNING 1)
-          SELECT pg_notify('crossfade_work', ${migration}) FROM (SELECT count(*) FROM added) AS counted`.execute(db),
+      const { rows } = await run((db) =>
+        sql<Held>`WITH held AS MATERIALIZED (${heldStill(lease)}),
+            added AS (INSERT INTO crossfade_control.task (migration, name, kind, payload)
+              SELECT ${migration}, e->>'name', e->>'kind', e->'payload' FROM jsonb_array_elements(${json(tasks)}::jsonb) WITH ORDINALITY AS a(e, n)
+              WHERE EXISTS (SELECT FROM held) ORDER BY n ON CONFLICT (migration, name) DO NOTHING RETURNING 1)
+          SELECT (SELECT count(*) FROM held) AS held, pg_notify('crossfade_work', ${migration}) FROM (SELECT count(*) FROM added) AS counted`.execute(
+          db,
+        ),
       )
+      refuseStale(rows, lease)
     },
     async list(migration, filter = {}) {
       const { rows } = await run((db) =>
@@ -63,19 +76,24 @@ export function postgresTasks(control: ControlDatabase): TaskStore {
       )
       return rows[0]!
     },
-    async cancel(migration, filter) {
-      await run((db) =>
-        sql`WITH changed AS (UPDATE crossfade_control.task t SET state = 'cancelled' WHERE ${matches(migration, filter)} AND t.state NOT IN ('done', 'cancelled') RETURNING 1)
-          SELECT pg_notify('crossfade_work', ${migration}) FROM (SELECT count(*) AS n FROM changed) AS counted WHERE n > 0`.execute(
-          db,
-        ),
+    async cancel(migration, filter, lease) {
+      const { rows } = await run((db) =>
+        sql<Held>`WITH held AS MATERIALIZED (${heldStill(lease)}),
+            changed AS (UPDATE crossfade_control.task t SET state = 'cancelled'
+              WHERE ${matches(migration, filter)} AND t.state NOT IN ('done', 'cancelled') AND EXISTS (SELECT FROM held) RETURNING 1)
+          SELECT (SELECT count(*) FROM held) AS held, CASE WHEN n > 0 THEN pg_notify('crossfade_work', ${migration}) END
+          FROM (SELECT count(*) AS n FROM changed) AS counted`.execute(db),
       )
+      refuseStale(rows, lease)
     },
-    async remove(migration, filter) {
-      await run((db) =>
-        sql`DELETE FROM crossfade_control.task t WHERE ${matches(migration, filter)} AND t.state <> 'waiting'
-          AND (t.worker IS NULL OR t.lease_until <= clock_timestamp())`.execute(db),
+    async remove(migration, filter, lease) {
+      const { rows } = await run((db) =>
+        sql<Held>`WITH held AS MATERIALIZED (${heldStill(lease)}),
+            gone AS (DELETE FROM crossfade_control.task t WHERE ${matches(migration, filter)} AND t.state <> 'waiting'
+              AND (t.worker IS NULL OR t.lease_until <= clock_timestamp()) AND EXISTS (SELECT FROM held))
+          SELECT count(*) AS held FROM held`.execute(db),
       )
+      refuseStale(rows, lease)
     },
     async newEpoch() {
       const { rows } = await run((db) =>
@@ -151,6 +169,21 @@ export function postgresTasks(control: ControlDatabase): TaskStore {
         sql`state = 'waiting', progress = '{}', not_before = clock_timestamp() + ${retryInMs} * interval '1 ms'`,
       ),
   }
+}
+
+interface Held {
+  readonly held: number
+}
+
+/** One row when the lease is held, and for as long as the statement takes; also without a lease. */
+function heldStill(lease: Lease | undefined): RawBuilder<unknown> {
+  if (!lease) return sql`SELECT 1`
+  return sql`SELECT 1 FROM crossfade_control.task h WHERE h.migration = ${lease.migration} AND h.name = ${lease.task}
+    AND h.epoch = ${lease.epoch} AND h.worker IS NOT NULL FOR SHARE`
+}
+
+function refuseStale(rows: readonly Held[], lease: Lease | undefined): void {
+  if (rows[0]!.held === 0) throw fail('CF6006', { lease: lease?.task })
 }
 
 function matches(migration: MigrationId, filter: TaskFilter): RawBuilder<unknown> {

@@ -45,7 +45,7 @@ export async function reconcile(
   if (context.signal.aborted) onAbort()
   const state = new JournaledState(parts.store, record.id, lease)
   const expected = new ExpectedPoints(parts.store, record.id)
-  const ports = trackPorts(parts.store, parts.clock, record, plane, state, expected)
+  const ports = trackPorts(parts.store, parts.clock, record, plane, state, expected, lease)
   const driver = new Driver(parts, ports, state, stop.signal)
   const guarded = async (work: Promise<void>) => {
     try {

@@ -115,6 +115,17 @@ export function testStore(name: string, open: () => Promise<StoreUnderTest>): vo
       lost: [{ ...old, progress: null }],
       cancelled: [],
     })
+    const added: NewTask<WorkKind>[] = [{ name: 'stream:late', kind: 'stream', payload: {} }]
+    await assert.rejects(store.tasks.add(migration, added, old), { code: 'CF6006' })
+    assert.deepEqual(await store.tasks.list(migration, { kind: 'stream' }), [])
+    await store.tasks.add(migration, added, now)
+    await assert.rejects(store.tasks.cancel(migration, {}, old), { code: 'CF6006' })
+    assert.deepEqual(await store.tasks.list(migration, { states: ['cancelled'] }), [])
+    await store.tasks.cancel(migration, {}, now)
+    await assert.rejects(store.tasks.remove(migration, {}, old), { code: 'CF6006' })
+    assert.equal((await store.tasks.list(migration, { kind: 'stream' })).length, 1)
+    await store.tasks.remove(migration, {}, now)
+    assert.deepEqual(await store.tasks.list(migration, { kind: 'stream' }), [])
     assert.equal(await store.tasks.finish(old, null), false)
     assert.equal(await store.tasks.fail(old, failure, 1, 0), false)
     assert.equal(await store.tasks.release(old, 0), false)

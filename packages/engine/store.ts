@@ -102,14 +102,15 @@ export interface Claim extends Lease {
   readonly worker: string
 }
 
+/** What changes the queue is refused (CF6006) when the given lease is stale: a call that was long on its way must not meet the tasks of a later life. */
 export interface TaskStore {
-  add(migration: MigrationId, tasks: readonly NewTask<WorkKind>[]): Promise<void>
+  add(migration: MigrationId, tasks: readonly NewTask<WorkKind>[], lease?: Lease): Promise<void>
   list(migration: MigrationId, filter?: TaskFilter): Promise<readonly Task[]>
   unfinished(migration: MigrationId, filter: TaskFilter): Promise<number>
   /** How far the tasks of a kind are; what is not done counts with its estimate. */
   totals(migration: MigrationId, kind: TaskKind): Promise<TaskTotals>
-  cancel(migration: MigrationId, filter: TaskFilter): Promise<void>
-  remove(migration: MigrationId, filter: TaskFilter): Promise<void>
+  cancel(migration: MigrationId, filter: TaskFilter, lease?: Lease): Promise<void>
+  remove(migration: MigrationId, filter: TaskFilter, lease?: Lease): Promise<void>
   /** An epoch higher than those of all claims so far, and lower than those of all to come. */
   newEpoch(): Promise<number>
   /** Failed tasks wait again, with their attempts forgotten. */

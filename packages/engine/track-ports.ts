@@ -7,7 +7,7 @@ import type { StreamBoard, StreamReport, TrackPorts, VerificationBoard } from '@
 import type { Json, TaskQueue } from '@crossfade/tracks/contract/tasks.ts'
 import { entry } from './entries.ts'
 import type { JournaledState } from './journaled-state.ts'
-import type { ControlStore, MigrationRecord } from './store.ts'
+import type { ControlStore, Lease, MigrationRecord } from './store.ts'
 
 /** The ports of one migration, over the control store. */
 export function trackPorts(
@@ -17,6 +17,8 @@ export function trackPorts(
   plane: DataPlane,
   state: JournaledState,
   expected: ExpectedPoints,
+  /** Of whoever changes the task queue through these ports. */
+  lease?: Lease,
 ): TrackPorts {
   const migration = record.id
   return {
@@ -24,22 +26,22 @@ export function trackPorts(
     plan: record.plan,
     plane,
     clock,
-    tasks: taskQueue(store, migration),
+    tasks: taskQueue(store, migration, lease),
     streams: streamBoard(store, migration, expected),
     verification: verificationBoard(store, migration, state),
     changed: (milliseconds, signal) => store.bell.wait(migration, 'work', milliseconds, signal),
   }
 }
 
-function taskQueue(store: ControlStore, migration: MigrationId): TaskQueue {
+function taskQueue(store: ControlStore, migration: MigrationId, lease: Lease | undefined): TaskQueue {
   const { tasks } = store
   return {
-    add: (added) => (added.length === 0 ? Promise.resolve() : tasks.add(migration, added)),
+    add: (added) => (added.length === 0 ? Promise.resolve() : tasks.add(migration, added, lease)),
     list: (filter) => tasks.list(migration, filter),
     unfinished: (filter) => tasks.unfinished(migration, filter),
     newEpoch: async () => asEpoch(await tasks.newEpoch()),
-    cancel: (filter) => tasks.cancel(migration, filter),
-    remove: (filter) => tasks.remove(migration, filter),
+    cancel: (filter) => tasks.cancel(migration, filter, lease),
+    remove: (filter) => tasks.remove(migration, filter, lease),
   }
 }
 
