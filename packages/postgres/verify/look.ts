@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { MigrationId, ShardId } from '@crossfade/model/ids.ts'
 import { type Lsn, parseLsn } from '@crossfade/model/lsn.ts'
 import { otherSide, type Side } from '@crossfade/model/stage.ts'
@@ -31,15 +32,17 @@ export interface Occurrence {
   readonly misplaced: boolean
 }
 
+/** Rows by the text of their keys. */
+export type Seen = ReadonlyMap<string, readonly Occurrence[]>
+
 /** Looks at the rows under given keys; the one of a table with a transform sees rows through it. */
 export interface Looker {
-  /** The rows of the side that answers, and how far the log of each of its shards had come when it was looked at. */
-  authoritative(keys: readonly Key[]): Promise<{
-    readonly seen: ReadonlyMap<string, readonly Occurrence[]>
-    readonly positions: ReadonlyMap<ShardId, Lsn>
-  }>
+  /** The rows of the side that answers. */
+  authoritative(keys: readonly Key[]): Promise<Seen>
   /** The rows of the other side. */
-  following(keys: readonly Key[]): Promise<ReadonlyMap<string, readonly Occurrence[]>>
+  following(keys: readonly Key[]): Promise<Seen>
+  /** How far the log of each shard of the side that answers has come: past all that an earlier look at it saw. Asked only where something differs, for most looks need it not. */
+  positions(): Promise<ReadonlyMap<ShardId, Lsn>>
 }
 
 /** One string per key; values hold no NUL. */
@@ -56,17 +59,12 @@ export function hashLooker(comparison: Comparison, table: ComparedTable, authori
   const follower = otherSide(authority)
   return {
     async authoritative(keys) {
-      const positions = new Map<ShardId, Lsn>()
       const found = await Promise.all(
         answering(table, authority).map((shard) =>
-          comparison.read(shard, async (client) => {
-            const rows = await lookAt(client, table, authority, authority, shard, keys)
-            positions.set(shard, await currentLsn(client))
-            return rows
-          }),
+          comparison.read(shard, (client) => lookAt(client, table, authority, authority, shard, keys)),
         ),
       )
-      return { seen: gather(found.flat()), positions }
+      return gather(found.flat())
     },
     async following(keys) {
       const found = await Promise.all(
@@ -76,6 +74,7 @@ export function hashLooker(comparison: Comparison, table: ComparedTable, authori
       )
       return gather(found.flat())
     },
+    positions: () => currentPositions(comparison, answering(table, authority)),
   }
 }
 
@@ -124,12 +123,8 @@ async function lookAt(
   keys: readonly Key[],
 ): Promise<Found[]> {
   if (keys.length === 0) return []
-  const wanted = wantedJoin(table, side)
-  const misplaced = misplacedSql(table, authority, side, shard)
-  const from = fromSql(table, side, null, `${wanted.join}${misplaced?.joins ?? ''}`)
   const { rows } = await client.query<{ key: string[]; hash: string; version: string; misplaced: string }>({
-    text: `SELECT ${wanted.names.map((name, index) => `${name} AS k${index + 1}`).join(', ')}, (${rowHashSql(table, side)})::text AS hash, ${versionSql(table, side)} AS version,
-      ${misplaced ? `(${misplaced.expression})::text` : `'false'`} AS misplaced ${from}`,
+    ...statementOf(table, authority, side, shard),
     values: keyParameters(table, keys),
   })
   return rows.map((row) => ({
@@ -141,7 +136,32 @@ async function lookAt(
   }))
 }
 
-function gather(found: readonly Found[]): ReadonlyMap<string, readonly Occurrence[]> {
+interface Statement {
+  readonly name: string
+  readonly text: string
+}
+
+const statements = new WeakMap<ComparedTable, Map<string, Statement>>()
+
+/** The statement of a look, made once and prepared by each session once: it is asked for many times a second. */
+function statementOf(table: ComparedTable, authority: Side, side: Side, shard: ShardId): Statement {
+  let known = statements.get(table)
+  if (!known) statements.set(table, (known = new Map()))
+  const place = `${authority} ${side} ${shard}`
+  let statement = known.get(place)
+  if (!statement) {
+    const wanted = wantedJoin(table, side)
+    const misplaced = misplacedSql(table, authority, side, shard)
+    const from = fromSql(table, side, null, `${wanted.join}${misplaced?.joins ?? ''}`)
+    const text = `SELECT ${wanted.names.map((name, index) => `${name} AS k${index + 1}`).join(', ')}, (${rowHashSql(table, side)})::text AS hash, ${versionSql(table, side)} AS version,
+      ${misplaced ? `(${misplaced.expression})::text` : `'false'`} AS misplaced ${from}`
+    statement = { name: `crossfade_look_${createHash('sha1').update(text).digest('hex').slice(0, 32)}`, text }
+    known.set(place, statement)
+  }
+  return statement
+}
+
+function gather(found: readonly Found[]): Seen {
   const byKey = new Map<string, Occurrence[]>()
   for (const each of found) {
     const before = byKey.get(each.key)

@@ -3,7 +3,15 @@ import type { ShardId } from '@crossfade/model/ids.ts'
 import { formatLsn, type Lsn } from '@crossfade/model/lsn.ts'
 import { otherSide, type Side } from '@crossfade/model/stage.ts'
 import { type ComparedTable, following, isReference } from './compared-table.ts'
-import { type Comparison, currentPositions, type Key, keyText, type Looker, type Occurrence } from './look.ts'
+import {
+  type Comparison,
+  currentPositions,
+  type Key,
+  keyText,
+  type Looker,
+  type Occurrence,
+  type Seen,
+} from './look.ts'
 
 /** How long the stream may take to pass a look before nobody can say whether a difference is one. */
 const passMsMax = 30_000
@@ -51,21 +59,21 @@ export async function settle(
   // In the first round nothing is waited for: most keys are equal by now.
   const early = await looker.following(open)
   let before = await looker.authoritative(open)
-  open = open.filter((key) => compare(table, authority, key, of(before.seen, key), of(early, key)) !== null)
+  open = open.filter((key) => compare(table, authority, key, of(before, key), of(early, key)) !== null)
   const lastSeen = new Map(open.map((key) => [keyText(key), of(early, key)]))
   while (open.length > 0 && rechecks < rechecksMax) {
     rechecks += 1
     if (rechecks > 1) await pause(recheckMs, signal)
     signal?.throwIfAborted()
-    await passed(comparison, before.positions, signal)
+    await passed(comparison, await looker.positions(), signal)
     if (comparison.mixed) {
       await passed(comparison, await currentPositions(comparison, table.ends[otherSide(authority)].shards), signal)
     }
     const there = await looker.following(open)
     const after = await looker.authoritative(open)
     open = open.filter((key) => {
-      const first = of(before.seen, key)
-      const second = of(after.seen, key)
+      const first = of(before, key)
+      const second = of(after, key)
       const other = of(there, key)
       if (compare(table, authority, key, second, other) === null) return false
       if (compare(table, authority, key, first, other) === null) return false
@@ -139,7 +147,7 @@ export function sameVersions(before: readonly Occurrence[], after: readonly Occu
   return after.every((row) => versions.has(`${row.shard} ${row.version}`))
 }
 
-function of(seen: ReadonlyMap<string, readonly Occurrence[]>, key: Key): readonly Occurrence[] {
+function of(seen: Seen, key: Key): readonly Occurrence[] {
   return seen.get(keyText(key)) ?? nothing
 }
 

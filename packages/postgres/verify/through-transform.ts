@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto'
 import type { ShardId } from '@crossfade/model/ids.ts'
-import type { Lsn } from '@crossfade/model/lsn.ts'
 import { otherSide, type Side } from '@crossfade/model/stage.ts'
 import type { Row, Text } from '@crossfade/pipeline/transform.ts'
 import { answering, type ComparedColumn, type ComparedTable, columnSql, isOn } from './compared-table.ts'
 import {
   type Comparison,
-  currentLsn,
+  currentPositions,
   type Key,
   keyParameters,
   keyText,
   type Looker,
   type Occurrence,
+  type Seen,
   wantedJoin,
 } from './look.ts'
 import { destinationSql, fromSql, versionSql } from './look-sql.ts'
@@ -42,22 +42,19 @@ export function transformLooker(comparison: Comparison, table: ComparedTable, au
   const known = new Map<string, { readonly there: Key; readonly destination: string }>()
 
   const authoritative: Looker['authoritative'] = async (keys) => {
-    const positions = new Map<ShardId, Lsn>()
-    const rows = await readSide(comparison, table, authority, answering(table, authority), keys, true, positions)
+    const rows = await readSide(comparison, table, authority, answering(table, authority), keys, true)
     const seen = await asTarget(comparison, table, authority, rows)
     for (const { row, there } of seen) {
       if (there && keyText(there) !== keyText(row.key)) keysChange = true
       known.set(keyText(row.key), { there: there ?? row.key, destination: row.destination })
     }
-    return {
-      seen: gather(
-        seen.filter((each) => each.occurrence !== null).map((each) => [keyText(each.row.key), each.occurrence!]),
-      ),
-      positions,
-    }
+    return gather(
+      seen.filter((each) => each.occurrence !== null).map((each) => [keyText(each.row.key), each.occurrence!]),
+    )
   }
   return {
     authoritative,
+    positions: () => currentPositions(comparison, answering(table, authority)),
     keysChange: () => keysChange,
     async following(keys) {
       const unknown = keys.filter((key) => !known.has(keyText(key)))
@@ -100,7 +97,6 @@ async function readSide(
   shards: readonly ShardId[],
   keys: readonly Key[],
   withDestination: boolean,
-  positions?: Map<ShardId, Lsn>,
 ): Promise<readonly TextOccurrence[]> {
   const wanted = wantedJoin(table, side)
   const destination = withDestination ? destinationSql(table, side) : null
@@ -112,7 +108,6 @@ async function readSide(
     shards.map((shard) =>
       comparison.read(shard, async (client) => {
         const { rows } = await client.query<Record<string, Text>>({ text, values: keyParameters(table, keys) })
-        positions?.set(shard, await currentLsn(client))
         return rows.map((row) => ({
           key: table.key.map((_, index) => row[`k${index + 1}`]!),
           shard,
@@ -199,7 +194,7 @@ function occurrence(row: TextOccurrence, values: readonly Text[]): Occurrence {
   return { shard: row.shard, hash, version: row.version, misplaced: false }
 }
 
-function gather(found: readonly (readonly [string, Occurrence])[]): ReadonlyMap<string, readonly Occurrence[]> {
+function gather(found: readonly (readonly [string, Occurrence])[]): Seen {
   const byKey = new Map<string, Occurrence[]>()
   for (const [key, each] of found) {
     const before = byKey.get(key)

@@ -22,8 +22,13 @@ const batchKeysMax = 1_000
 const groupsAtOnce = 3
 /** Batches that are compared beside each other. */
 const batchesMax = 2
-/** How long the first touched key waits for others, so that a key that is written again and again is compared once. Nobody waits while somebody is in a hurry. */
-const gatherMs = 5
+/**
+ * How long the first touched key waits for others, so that what is written again and again is compared once: this many times as long as the last comparison took, within
+ * these bounds. Many tables and shards cost many statements, and so they take a small share of the time however many there are. Nobody waits while somebody is in a hurry.
+ */
+const gatherTimes = 4
+const gatherMsMin = 5
+const gatherMsMax = 500
 /** Between two looks at a doubtful key while somebody waits. */
 const hurriedMs = 2
 /** How often a key that was found different is looked at again: it may have been repaired. */
@@ -62,6 +67,8 @@ export class TouchedKeys implements TouchListener {
   #applied: Lsn = zeroLsn
   #told: Lsn = zeroLsn
   #hurried = false
+  /** How long the last comparison took. */
+  #comparedMs = 0
   #watcher = () => {}
   #room: (() => void)[] = []
   readonly #wakers = new Set<() => void>()
@@ -198,12 +205,14 @@ export class TouchedKeys implements TouchListener {
 
   async #compare(batch: Batch): Promise<void> {
     const groups = [...batch.groups]
+    const begun = performance.now()
     try {
       while (groups.length > 0) {
         const together = groups.slice(0, groupsAtOnce)
         await Promise.all(together.map(([ordinal, touches]) => this.#compareGroup(ordinal, touches)))
         groups.splice(0, together.length)
       }
+      this.#comparedMs = performance.now() - begun
     } catch (error) {
       // Back to be looked at later. Their positions must not be forgotten, whatever was touched since.
       for (const [ordinal, touches] of groups) {
@@ -234,15 +243,17 @@ export class TouchedKeys implements TouchListener {
     const { table, looker } = await this.#tableOf(ordinal)
     const keys = touches.map((each) => each.key)
     const [there, here] = await Promise.all([looker.following(keys), looker.authoritative(keys)])
+    let positions: Doubt['positions'] | null = null
     for (const { key, lsn } of touches) {
       const text = keyText(key)
-      const rows = here.seen.get(text) ?? nothing
+      const rows = here.get(text) ?? nothing
       const others = there.get(text) ?? nothing
       if (compare(table, this.#options.side, key, rows, others) === null) continue
+      positions ??= await looker.positions()
       const id = `${ordinal}\0${text}`
       // An older doubt about the key keeps its position; the look is the new one.
       const oldest = minLsn(this.#doubtful.get(id)?.lsn ?? lsn, lsn)
-      this.#doubtful.set(id, { ordinal, key, lsn: oldest, rows, others, positions: here.positions, notBefore: 0 })
+      this.#doubtful.set(id, { ordinal, key, lsn: oldest, rows, others, positions, notBefore: 0 })
     }
   }
 
@@ -263,10 +274,11 @@ export class TouchedKeys implements TouchListener {
     const reached = await this.#reached(lot.map(([, doubt]) => doubt.positions))
     const there = await looker.following(keys)
     const here = await looker.authoritative(keys)
+    const positions = await looker.positions()
     // Touched anew while this look was on: the newer doubt stays.
     lot = lot.filter(([id, doubt]) => this.#doubtful.get(id) === doubt)
     for (const [id, doubt] of lot) {
-      const rows = here.seen.get(keyText(doubt.key)) ?? nothing
+      const rows = here.get(keyText(doubt.key)) ?? nothing
       const others = there.get(keyText(doubt.key)) ?? nothing
       const differences = compare(table, side, doubt.key, rows, others)
       if (differences === null || compare(table, side, doubt.key, doubt.rows, others) === null) {
@@ -274,7 +286,7 @@ export class TouchedKeys implements TouchListener {
         this.#mismatches.delete(id)
       } else if (!sameVersions(doubt.rows, rows) || !sameVersions(doubt.others, others)) {
         const notBefore = performance.now() + this.#recheckMs
-        this.#doubtful.set(id, { ...doubt, rows, others, positions: here.positions, notBefore })
+        this.#doubtful.set(id, { ...doubt, rows, others, positions, notBefore })
       } else if ([...doubt.positions].every(([shard, lsn]) => reached(shard) >= lsn)) {
         if (!this.#mismatches.has(id)) await this.#report(id, table, differences)
         this.#doubtful.set(id, { ...doubt, notBefore: performance.now() + mismatchLookMs })
@@ -361,17 +373,25 @@ export class TouchedKeys implements TouchListener {
   /** Until something is touched, or a doubtful key may be looked at again. */
   async #idle(): Promise<void> {
     if (this.pending() === 0) this.#hurried = false
-    const patience = this.#doubtful.size > 0 ? (this.#hurried ? hurriedMs : gatherMs) : mismatchLookMs
-    await new Promise<void>((resolve) => {
+    await this.#roused(this.#doubtful.size > 0 ? (this.#hurried ? hurriedMs : gatherMsMin) : mismatchLookMs)
+    const ready = performance.now() + Math.min(gatherMsMax, Math.max(gatherMsMin, this.#comparedMs * gatherTimes))
+    for (let left = 1; !this.#hurried && this.#pending.size > 0 && this.#pending.size < batchKeysMax && left > 0; ) {
+      left = ready - performance.now()
+      if (left > 0) await this.#roused(left)
+    }
+  }
+
+  /** Until somebody rouses this loop, or for so long. */
+  #roused(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
       const wake = () => {
         clearTimeout(timer)
         this.#wakers.delete(wake)
         resolve()
       }
-      const timer = setTimeout(wake, patience)
+      const timer = setTimeout(wake, milliseconds)
       this.#wakers.add(wake)
     })
-    if (!this.#hurried && this.#pending.size > 0 && this.#pending.size < batchKeysMax) await rest(gatherMs)
   }
 }
 

@@ -39,7 +39,7 @@ export async function verifyTransformed(
     const here = await looker.authoritative(keys)
     const there = await looker.following(keys)
     const open = keys.filter((key) => {
-      const ours = here.seen.get(keyText(key)) ?? []
+      const ours = here.get(keyText(key)) ?? []
       if (counts) {
         rows += ours.length
         for (const row of ours) sum += Buffer.from(row.hash, 'base64').readBigInt64BE()
