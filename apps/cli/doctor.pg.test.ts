@@ -356,13 +356,14 @@ test('DM-17: the doctor names what a role lacks, with the SQL that gives it', as
   has(poor, 'CF2105', 'block', /role plain "quoted" of source\/main may not replicate/)
   has(poor, 'CF2106', 'block', /plain "quoted" of source\/main does not own public\.users/)
   has(poor, 'CF2107', 'block', /plain "quoted" may not create schemas in the database of target\/main/)
+  has(poor, 'CF2149', 'block', /plain "quoted" may not create tables in the schema public of target\/main/)
   assert.ok(poor.some(({ remedy }) => remedy.includes('ALTER ROLE "plain ""quoted""" REPLICATION')))
   for (const url of [source, target])
-    await execute(url, `GRANT CREATE ON DATABASE ${new URL(url).pathname.slice(1)} TO enough`)
-  await execute(
-    source,
-    'ALTER TABLE users OWNER TO enough; ALTER TABLE tenants OWNER TO enough; GRANT CREATE ON SCHEMA public TO enough',
-  )
+    await execute(
+      url,
+      `GRANT CREATE ON DATABASE ${new URL(url).pathname.slice(1)} TO enough; GRANT CREATE ON SCHEMA public TO enough`,
+    )
+  await execute(source, 'ALTER TABLE users OWNER TO enough; ALTER TABLE tenants OWNER TO enough')
   const rich = await findingsOf({ source: as(source, 'enough'), target: as(target, 'enough') })
   assert.deepEqual(
     rich.filter(({ severity }) => severity === 'block').map(({ message }) => message),
