@@ -7,6 +7,8 @@ import type { TouchListener } from './touch-listener.ts'
 const statusMs = 100
 /** A status at least this often, also when nothing happens. */
 const heartbeatMs = 1_000
+/** How often it is looked whether somebody waits for a position: writers are held meanwhile, and nothing else may happen that would make us look. */
+const expectedMs = 10
 /** The rate is measured over this long. */
 const rateMs = 2_000
 
@@ -14,7 +16,7 @@ const rateMs = 2_000
 export class StreamMeter {
   readonly #observer: StreamObserver
   readonly #listener: TouchListener
-  readonly #timer: NodeJS.Timeout
+  readonly #timers: readonly NodeJS.Timeout[]
   #applied: Lsn = zeroLsn
   #rows = 0
   #transactions = 0
@@ -31,7 +33,10 @@ export class StreamMeter {
   constructor(observer: StreamObserver, listener: TouchListener) {
     this.#observer = observer
     this.#listener = listener
-    this.#timer = setInterval(() => this.#tell(), heartbeatMs)
+    const look = () => {
+      if ((this.#observer.expected?.() ?? null) !== null) this.changed()
+    }
+    this.#timers = [setInterval(() => this.#tell(), heartbeatMs), setInterval(look, expectedMs)]
     listener.watch(() => this.changed())
   }
 
@@ -70,7 +75,7 @@ export class StreamMeter {
   }
 
   stop(): void {
-    clearInterval(this.#timer)
+    for (const timer of this.#timers) clearInterval(timer)
     if (this.#pending !== null) clearTimeout(this.#pending)
     this.#listener.watch(() => {})
     this.#tell()

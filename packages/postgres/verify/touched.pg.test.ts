@@ -118,6 +118,7 @@ describe('touched keys', () => {
     const gates: (() => void)[] = []
     slow = () => new Promise((resolve) => gates.push(resolve))
     void touched.touched(table(item), [['1', '1']], at(200))
+    touched.hurry()
     await until(() => gates.length === 3, 'the first look began')
     void touched.touched(table(item), [['1', '1']], at(300))
     await until(() => gates.length === 6, 'the second look began')

@@ -18,17 +18,18 @@ import { verifyRange } from './verify-range.ts'
 
 /** Keys that are compared by one pair of statements. */
 const batchKeysMax = 1_000
-/** Tables of a batch that are looked at beside each other. */
+/** Tables of a batch that are looked at beside each other; and while somebody waits. */
 const groupsAtOnce = 3
+const hurriedGroupsAtOnce = 8
 /** Batches that are compared beside each other. */
 const batchesMax = 2
 /**
  * How long the first touched key waits for others, so that what is written again and again is compared once: this many times as long as the last comparison took, within
  * these bounds. Many tables and shards cost many statements, and so they take a small share of the time however many there are. Nobody waits while somebody is in a hurry.
  */
-const gatherTimes = 4
+const gatherTimes = 5
 const gatherMsMin = 5
-const gatherMsMax = 500
+const gatherMsMax = 150
 /** Between two looks at a doubtful key while somebody waits. */
 const hurriedMs = 2
 /** How often a key that was found different is looked at again: it may have been repaired. */
@@ -169,11 +170,14 @@ export class TouchedKeys implements TouchListener {
     const { signal } = this.#options.context
     while (!signal.aborted) {
       try {
-        const batch = this.#take()
+        // The others help where there is much to do, or somebody waits.
+        const wanted = first || this.#hurried || this.#pending.size >= batchKeysMax
+        const batch = wanted ? this.#take() : null
         if (batch) await this.#compare(batch)
         const looked = first && ((await this.#lookAgain()) || (await this.#compareWhole()))
         this.trouble = null
-        if (!batch && !looked) await this.#idle()
+        if (batch) await this.#gather()
+        else if (!looked) await this.#idle()
       } catch (error) {
         if (signal.aborted) return
         this.trouble = error instanceof Failure ? error.message : reasonOf(error)
@@ -208,7 +212,7 @@ export class TouchedKeys implements TouchListener {
     const begun = performance.now()
     try {
       while (groups.length > 0) {
-        const together = groups.slice(0, groupsAtOnce)
+        const together = groups.slice(0, this.#hurried ? hurriedGroupsAtOnce : groupsAtOnce)
         await Promise.all(together.map(([ordinal, touches]) => this.#compareGroup(ordinal, touches)))
         groups.splice(0, together.length)
       }
@@ -370,15 +374,19 @@ export class TouchedKeys implements TouchListener {
     this.#watcher()
   }
 
+  /** Lets keys gather after a comparison, unless there are enough of them for the next. */
+  async #gather(): Promise<void> {
+    const ready = performance.now() + Math.min(gatherMsMax, Math.max(gatherMsMin, this.#comparedMs * gatherTimes))
+    for (let left = 1; left > 0 && !this.#hurried && this.#pending.size < batchKeysMax; ) {
+      left = ready - performance.now()
+      if (left > 0) await this.#roused(left)
+    }
+  }
+
   /** Until something is touched, or a doubtful key may be looked at again. */
   async #idle(): Promise<void> {
     if (this.pending() === 0) this.#hurried = false
     await this.#roused(this.#doubtful.size > 0 ? (this.#hurried ? hurriedMs : gatherMsMin) : mismatchLookMs)
-    const ready = performance.now() + Math.min(gatherMsMax, Math.max(gatherMsMin, this.#comparedMs * gatherTimes))
-    for (let left = 1; !this.#hurried && this.#pending.size > 0 && this.#pending.size < batchKeysMax && left > 0; ) {
-      left = ready - performance.now()
-      if (left > 0) await this.#roused(left)
-    }
   }
 
   /** Until somebody rouses this loop, or for so long. */
