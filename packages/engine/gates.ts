@@ -68,6 +68,8 @@ class Keeper implements GateKeeper {
       const since = this.#failingSince.get(gate.name) ?? now
       this.#failingSince.set(gate.name, since)
       if (now - since < gate.retreatAfterMs) continue
+      // Somebody asked for something else while the gate was looked at: what they want goes before.
+      if (state.seen.place !== place) return
       const below = stages[rung(place.stage) - 1]
       if (!below || place.stage === 'complete') continue
       this.#failingSince.delete(gate.name)
