@@ -1,3 +1,5 @@
+import { systemClock } from '@crossfade/model/clock.ts'
+
 /** The wait before the next attempt: twice as long each time up to `maxMs`, a random part of it so that many clients don't come back together. */
 export function backoffMs(attempt: number, firstMs: number, maxMs: number): number {
   const longest = Math.min(maxMs, firstMs * 2 ** Math.min(attempt, 20))
@@ -6,14 +8,5 @@ export function backoffMs(attempt: number, firstMs: number, maxMs: number): numb
 
 /** Resolves after `milliseconds`, or at once when the signal aborts. */
 export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve()
-    const done = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, milliseconds)
-    signal.addEventListener('abort', done, { once: true })
-  })
+  return systemClock.sleep(milliseconds, signal).catch(() => undefined)
 }

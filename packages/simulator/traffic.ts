@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { systemClock } from '@crossfade/model/clock.ts'
 import { Failure } from '@crossfade/model/failure.ts'
 import type { LedgerEntry, LedgerWriter } from './ledger.ts'
 
@@ -88,7 +89,7 @@ export function startTraffic(options: TrafficOptions): Traffic {
     let due = performance.now() + options.random() * pauseMs
     while (!stopping) {
       const wait = due - performance.now()
-      if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
+      if (wait > 0) await systemClock.sleep(wait)
       // After a hold the missed writes are not made up for: a real client's users wait, they do not double.
       due = Math.max(due + pauseMs, performance.now() - pauseMs)
       const [, name, run] = draw(options.random)

@@ -1,3 +1,4 @@
+import { systemClock } from '@crossfade/model/clock.ts'
 import pg from 'pg'
 import type { Place, System } from './system.ts'
 import type { Workers } from './workers.ts'
@@ -118,7 +119,7 @@ async function takeovers(control: pg.Client, held: readonly Held[], killedAt: nu
       open.delete(name)
       if (task && task.epoch !== epoch) found.push(task.started_at.getTime() - killedAt)
     }
-    await pause(takeoverLookMs)
+    await systemClock.sleep(takeoverLookMs)
   }
   return [...found, ...[...open].map(() => takeoverMsMax)]
 }
@@ -156,7 +157,7 @@ async function bringDown(kind: FaultKind, side: Place['side'], { system, random 
   const away = Math.floor(random() * awayMsMax)
   if (kind.startsWith('kill')) await place.cluster.kill()
   else await place.cluster.stop(random() < 0.5 ? 'fast' : 'immediate')
-  await pause(away)
+  await systemClock.sleep(away)
   await place.cluster.start()
   return { kind, what: `${place.name}, away for ${away} ms`, takeoversMs: [] }
 }
@@ -172,7 +173,7 @@ async function disturb(
   else if (kind === 'blackhole') proxy.blackhole()
   else if (kind === 'half-open') proxy.halfOpen()
   else proxy.delay(delayMs)
-  await pause(length)
+  await systemClock.sleep(length)
   proxy.restore()
   return { kind, what: `${name} for ${length} ms`, takeoversMs: [] }
 }
@@ -186,8 +187,4 @@ async function connected(url: string): Promise<pg.Client> {
 
 function pick<Item>(items: readonly Item[], random: () => number): Item | undefined {
   return items[Math.floor(random() * items.length)]
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds))
 }

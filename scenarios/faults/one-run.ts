@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { MigrationDetail } from '@crossfade/engine/contract.ts'
+import { systemClock } from '@crossfade/model/clock.ts'
 import { reasonOf } from '@crossfade/model/failure.ts'
 import type { MigrationId } from '@crossfade/model/ids.ts'
 import { seededRandom } from '@crossfade/model/seeded-random.ts'
@@ -121,12 +122,12 @@ class Run {
     for (const stage of way) {
       if (this.#stuck.length > 0) break
       await this.#goTo(id, stage)
-      await pause(this.#random() * restMsMax)
+      await systemClock.sleep(this.#random() * restMsMax)
     }
     if (end === 'aborted' && way.length === 0) {
       // Somewhere on the first way up.
       await service.advance(id, asker, { to: 'dualwrite' }).catch(() => undefined)
-      await pause(this.#random() * 2 * restMsMax)
+      await systemClock.sleep(this.#random() * 2 * restMsMax)
     }
     let diverged: string[] = []
     let proof = { lost: 0, duplicated: 0, examples: [] as readonly string[] }
@@ -229,7 +230,7 @@ class Run {
         this.#stuck.push(`${told}; ${[...doing, ...streams].join('; ')}`)
         return
       }
-      await pause(lookMs)
+      await systemClock.sleep(lookMs)
     }
   }
 
@@ -243,7 +244,7 @@ class Run {
         new Set(['public.permissions']),
       )
       if (found.length === 0 || Date.now() > deadline) return found
-      await pause(5 * lookMs)
+      await systemClock.sleep(5 * lookMs)
     }
   }
 
@@ -287,11 +288,7 @@ async function patiently<Result>(work: () => Promise<Result>): Promise<Result> {
       return await work()
     } catch (error) {
       if (Date.now() > deadline) throw new Error(`it did not answer: ${reasonOf(error)}`, { cause: error })
-      await pause(lookMs)
+      await systemClock.sleep(lookMs)
     }
   }
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds))
 }

@@ -1,4 +1,5 @@
 import type { JournalEntry } from '@crossfade/engine/contract.ts'
+import { systemClock } from '@crossfade/model/clock.ts'
 import { reasonOf } from '@crossfade/model/failure.ts'
 import { type FaultContext, type FaultKind, type Struck, strike } from './kinds.ts'
 
@@ -96,15 +97,7 @@ function countdown(from: number): () => boolean {
   }
 }
 
+/** Resolves after the time, or at once when the signal aborts. */
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    const timer = setTimeout(end, milliseconds)
-    signal.addEventListener('abort', end, { once: true })
-    if (signal.aborted) end()
-  })
+  return systemClock.sleep(milliseconds, signal).catch(() => undefined)
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { MigrationDetail } from '@crossfade/engine/contract.ts'
+import { systemClock } from '@crossfade/model/clock.ts'
 import type { MigrationId } from '@crossfade/model/ids.ts'
 import { rung, type Stage } from '@crossfade/model/stage.ts'
 import type { ResolvedPlan } from '@crossfade/pipeline/resolved-plan.ts'
@@ -86,7 +87,7 @@ export class Ladder {
           `${what} was not reached within ${rungMsMax} ms: ${migration.status} at ${migration.stage}, ${gates.map((gate) => gate.detail).join('; ')}`,
         )
       }
-      await new Promise((resolve) => setTimeout(resolve, lookMs))
+      await systemClock.sleep(lookMs)
     }
   }
 

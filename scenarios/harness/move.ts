@@ -1,6 +1,7 @@
 import type { PostgresVersion } from '@crossfade/embedded/binaries.ts'
 import { type Cluster, startCluster } from '@crossfade/embedded/cluster.ts'
 import { freshDatabase } from '@crossfade/embedded/testing.ts'
+import { systemClock } from '@crossfade/model/clock.ts'
 import type { Plan } from '@crossfade/plan/define.ts'
 import pg from 'pg'
 import { Ladder, quickPlan } from './ladder.ts'
@@ -115,6 +116,6 @@ export async function eventually<Found>(
     const found = await look()
     if (found) return found
     if (Date.now() > deadline) throw new Error(`${what} did not happen within ${msMax} ms`)
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await systemClock.sleep(50)
   }
 }

@@ -1,6 +1,7 @@
 import { createClient, type ShardClient } from '@crossfade/client/client.ts'
 import { databaseRouting } from '@crossfade/client/database-routing.ts'
 import type { MigrationDetail } from '@crossfade/engine/contract.ts'
+import { systemClock } from '@crossfade/model/clock.ts'
 import { reasonOf } from '@crossfade/model/failure.ts'
 
 /** One kind of write: gives its statement and values afresh each time. */
@@ -72,7 +73,7 @@ export class RandomWrites {
       } catch (error) {
         this.errors.push(`${sql}: ${reasonOf(error)}`)
       }
-      await new Promise((resolve) => setTimeout(resolve, everyMs))
+      await systemClock.sleep(everyMs)
     }
   }
 }

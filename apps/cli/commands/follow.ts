@@ -1,4 +1,5 @@
 import type { MigrationDetail } from '@crossfade/engine/contract.ts'
+import { systemClock } from '@crossfade/model/clock.ts'
 import type { MigrationId } from '@crossfade/model/ids.ts'
 import { interruption } from '../terminal/interrupt.ts'
 import { migrationText } from '../terminal/migration-text.ts'
@@ -31,7 +32,7 @@ export async function follow(
       const end = goal(detail)
       if (end) return { detail, end }
       if (interruption.aborted) return { detail, end: 'interrupted' }
-      await pause(lookMs)
+      await systemClock.sleep(lookMs, interruption).catch(() => undefined)
     }
   } finally {
     display?.close()
@@ -71,16 +72,4 @@ function summaryLine(detail: MigrationDetail): string {
     ...(lag === null ? [] : [`lag ${Math.round(lag)} ms`]),
     ...(failure ? [`${failure.code} ${failure.message}`] : []),
   ].join(' · ')
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, milliseconds)
-    function done() {
-      clearTimeout(timer)
-      interruption.removeEventListener('abort', done)
-      resolve()
-    }
-    interruption.addEventListener('abort', done, { once: true })
-  })
 }

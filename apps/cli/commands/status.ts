@@ -1,3 +1,4 @@
+import { systemClock } from '@crossfade/model/clock.ts'
 import { exitCodes } from '../terminal/exit-codes.ts'
 import { interruption } from '../terminal/interrupt.ts'
 import { migrationsText, migrationText } from '../terminal/migration-text.ts'
@@ -49,7 +50,7 @@ export const registerStatus: Register = (program, end) => {
             `${now.name} ${now.stage} ${now.status} copied ${Math.floor(now.copied * 100)} %`,
           )
           if (isOver(now) || interruption.aborted) return
-          await new Promise((resolve) => setTimeout(resolve, watchMs))
+          await systemClock.sleep(watchMs)
         }
       } finally {
         display.close()

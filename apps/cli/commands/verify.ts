@@ -1,3 +1,4 @@
+import { systemClock } from '@crossfade/model/clock.ts'
 import type { Mismatch, VerificationReport } from '@crossfade/model/mismatch.ts'
 import { tableKey } from '@crossfade/model/table-name.ts'
 import { formatBytes, formatCount } from '@crossfade/plan/quantity.ts'
@@ -33,7 +34,7 @@ export const registerVerify: Register = (program, end) => {
       const display = options.json ? null : progressDisplay()
       let report = await service.report(id, reportId)
       while (report.finishedAt === null && !interruption.aborted) {
-        await new Promise((resolve) => setTimeout(resolve, lookMs))
+        await systemClock.sleep(lookMs)
         report = await service.report(id, reportId)
         const { verification } = await service.get(id)
         const line = verification.running

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { MigrationDetail, MigrationService } from '@crossfade/engine/contract.ts'
+import { systemClock } from '@crossfade/model/clock.ts'
 import type { MigrationId } from '@crossfade/model/ids.ts'
 import { rung, type Stage } from '@crossfade/model/stage.ts'
 import { route } from '@crossfade/routing/route.ts'
@@ -137,13 +138,13 @@ async function goTo(service: MigrationService, id: MigrationId, stage: Stage, si
       throw new Error(
         `${stage} was not reached within ${rungMsMax / 1000} s; it is ${migration.status} at ${migration.stage}`,
       )
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await systemClock.sleep(100)
   }
 }
 
 async function rest(signal: AbortSignal): Promise<void> {
   const until = performance.now() + restMs
-  while (performance.now() < until && !signal.aborted) await new Promise((resolve) => setTimeout(resolve, 50))
+  while (performance.now() < until && !signal.aborted) await systemClock.sleep(50)
 }
 
 /** The ledger against the side that answers now, every row on every shard of it. */

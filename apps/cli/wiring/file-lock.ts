@@ -1,5 +1,6 @@
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { systemClock } from '@crossfade/model/clock.ts'
 
 const retryMs = 50
 const waitMsMax = 60_000
@@ -11,7 +12,7 @@ export async function withFileLock<Result>(path: string, work: () => Promise<Res
   while (!take(path)) {
     if (!isAliveHolder(path)) rmSync(path, { force: true })
     else if (performance.now() > deadline) throw new Error(`another process has held ${path} for ${waitMsMax / 1000} s`)
-    await new Promise((resolve) => setTimeout(resolve, retryMs))
+    await systemClock.sleep(retryMs)
   }
   try {
     return await work()

@@ -54,11 +54,6 @@ export async function publicationsNamed(client: ClientBase, prefix: string): Pro
   return rows.map((row: { pubname: string }) => row.pubname)
 }
 
-/** What the publication publishes; null when there is none. A table that is missing here is one whose changes are being lost. */
-export async function publicationTables(client: ClientBase, publication: string): Promise<readonly TableName[] | null> {
-  return (await readPublication(client, publication))?.tables ?? null
-}
-
 const publicationSettings = "publish = 'insert, update, delete, truncate', publish_via_partition_root = true"
 
 interface ExistingPublication {

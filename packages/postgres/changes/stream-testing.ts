@@ -2,6 +2,7 @@
 
 import type { PostgresVersion } from '@crossfade/embedded/binaries.ts'
 import { type Cluster, startCluster } from '@crossfade/embedded/cluster.ts'
+import { systemClock } from '@crossfade/model/clock.ts'
 import { asMigrationId, asShardId } from '@crossfade/model/ids.ts'
 import type pg from 'pg'
 import { connect } from '../connection/connect.ts'
@@ -130,5 +131,5 @@ export async function takeUntil(
 
 /** Waits until the condition holds; the test runner's own limit ends it otherwise. */
 export async function eventually(condition: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20))
+  while (!(await condition())) await systemClock.sleep(20)
 }

@@ -1,3 +1,4 @@
+import { systemClock } from '@crossfade/model/clock.ts'
 import { Failure, fail, reasonOf } from '@crossfade/model/failure.ts'
 import type { Epoch, MigrationId, ShardId } from '@crossfade/model/ids.ts'
 import type { Side } from '@crossfade/model/stage.ts'
@@ -303,7 +304,7 @@ async function persistently(triesMax: number, restMs: number, work: () => Promis
       return
     } catch (error) {
       if (tries >= triesMax || !isPassing(error)) throw error
-      await new Promise((resolve) => setTimeout(resolve, restMs))
+      await systemClock.sleep(restMs)
     }
   }
 }

@@ -1,3 +1,4 @@
+import { systemClock } from '@crossfade/model/clock.ts'
 import type { ShardId } from '@crossfade/model/ids.ts'
 import type pg from 'pg'
 import { quoteLiteral, quoteTable } from '../connection/quote.ts'
@@ -60,7 +61,7 @@ async function hiddenWriters(
 ): Promise<readonly Transaction[]> {
   const before = await lockHolders(client, tables)
   if (before.size === 0) return []
-  await new Promise((resolve) => setTimeout(resolve, ageMsMax))
+  await systemClock.sleep(ageMsMax)
   const after = await lockHolders(client, tables)
   return [...before].filter(([transaction]) => after.has(transaction)).map(([, row]) => row)
 }

@@ -1,3 +1,4 @@
+import { systemClock } from '@crossfade/model/clock.ts'
 import { fail, reasonOf } from '@crossfade/model/failure.ts'
 import type { MigrationId, ShardId } from '@crossfade/model/ids.ts'
 import type { SchemaWork, TaskContext } from '@crossfade/pipeline/data-plane.ts'
@@ -114,7 +115,7 @@ async function holdUnit(
       [unitLock(migration, work)],
     )
     if (rows[0]!.held === 'true') return
-    await new Promise((resolve) => setTimeout(resolve, holdWaitMs))
+    await systemClock.sleep(holdWaitMs)
     signal.throwIfAborted()
   }
   throw fail('CF2213', { work: work.description, shard: work.target })

@@ -1,3 +1,4 @@
+import { systemClock } from '@crossfade/model/clock.ts'
 import type { ResolvedShard } from '@crossfade/pipeline/resolved-plan.ts'
 import type { Client } from 'pg'
 import type { Tuple } from '../changes/message.ts'
@@ -95,7 +96,7 @@ export class OriginReader {
       for (;;) {
         pipeline.execute(runningSql, [String(xid)])
         if ((await pipeline.run())[0]!.rows.length === 0) break
-        await new Promise((resolve) => setTimeout(resolve, visibleWaitMs))
+        await systemClock.sleep(visibleWaitMs)
       }
     }
   }

@@ -2,20 +2,14 @@ import { afterEach, type TestContext, test } from 'node:test'
 import type { PostgresVersion } from '@crossfade/embedded/binaries.ts'
 import { sharedTestCluster } from '@crossfade/embedded/testing.ts'
 import type { ShardId } from '@crossfade/model/ids.ts'
+import { seededRandom } from '@crossfade/model/seeded-random.ts'
 import type { ChangeLimits } from '@crossfade/pipeline/resolved-plan.ts'
 import { routeSql } from '@crossfade/routing/route-sql.ts'
 import { keyExpressionSql } from '@crossfade/routing/table-key.ts'
 import { quoteTable } from '../connection/quote.ts'
 import { chunkId } from '../snapshot/chunks.ts'
 import { RandomWriter, writerForeignKeysSql, writerSql, writerTables } from './random-writer.ts'
-import {
-  hashTopology,
-  type RunningStream,
-  type SinkBench,
-  seededRandom,
-  startSinkBench,
-  testSeed,
-} from './sink-testing.ts'
+import { hashTopology, type RunningStream, type SinkBench, startSinkBench, testSeed } from './sink-testing.ts'
 
 const benches: SinkBench[] = []
 afterEach(async () => {

@@ -1,8 +1,10 @@
 // For tests: a plan over real databases whose streams run, and comparisons of both sides.
+
 import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
 import type { Cluster } from '@crossfade/embedded/cluster.ts'
 import { freshDatabase, type TestDatabase } from '@crossfade/embedded/testing.ts'
+import { systemClock } from '@crossfade/model/clock.ts'
 import { asEpoch, asShardId, type MigrationId, newMigrationId, type ShardId } from '@crossfade/model/ids.ts'
 import { type Lsn, parseLsn, zeroLsn } from '@crossfade/model/lsn.ts'
 import { otherSide, type Side } from '@crossfade/model/stage.ts'
@@ -277,7 +279,7 @@ async function reached(stream: RunningStream, lsn: Lsn): Promise<void> {
   )
   while ((stream.status()?.applied ?? zeroLsn) < lsn) {
     if (failure) throw failure
-    await new Promise((resolve) => setTimeout(resolve, 5))
+    await systemClock.sleep(5)
   }
 }
 
@@ -308,15 +310,4 @@ async function rowsOf(
 /** The seed of a random test: from CROSSFADE_SEED, or a new one. Print it. */
 export function testSeed(): number {
   return Number(process.env['CROSSFADE_SEED'] ?? randomInt(1 << 30))
-}
-
-/** A generator of numbers in [0, 1) that gives the same for the same seed. */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
 }

@@ -86,19 +86,6 @@ export function rowKey(tuple: Tuple, cells: readonly number[]): string {
   return key
 }
 
-/** Whether both rows hold the same bytes in these cells. */
-export function sameCells(a: Tuple, b: Tuple, cells: readonly number[]): boolean {
-  for (const cell of cells) {
-    const length = a.lengths[cell]!
-    if (length !== b.lengths[cell]) return false
-    if (length <= 0) continue
-    const startA = a.starts[cell]!
-    const startB = b.starts[cell]!
-    if (a.bytes.compare(b.bytes, startB, startB + length, startA, startA + length) !== 0) return false
-  }
-  return true
-}
-
 function cellBytes(tuple: Tuple, cell: number): string | null {
   const length = tuple.lengths[cell]!
   if (length < 0) return null

@@ -1,4 +1,5 @@
 import { statfsSync } from 'node:fs'
+import { systemClock } from '@crossfade/model/clock.ts'
 import { fail, reasonOf } from '@crossfade/model/failure.ts'
 import { parseLsn } from '@crossfade/model/lsn.ts'
 import { type TableName, tableKey } from '@crossfade/model/table-name.ts'
@@ -222,7 +223,7 @@ class PostgresCatalog implements CatalogSession {
 
   async writeRate(milliseconds: number): Promise<WriteRate> {
     const first = await this.#json<WriteCounters>(writeCountersQuery)
-    await new Promise((resolve) => setTimeout(resolve, milliseconds))
+    await systemClock.sleep(milliseconds)
     const second = await this.#json<WriteCounters>(writeCountersQuery)
     const seconds = Math.max(0.001, (second.milliseconds - first.milliseconds) / 1000)
     return {

@@ -1,3 +1,4 @@
+import { systemClock } from '@crossfade/model/clock.ts'
 import type { ShardId } from '@crossfade/model/ids.ts'
 import type { Lsn } from '@crossfade/model/lsn.ts'
 import { otherSide, type Side } from '@crossfade/model/stage.ts'
@@ -5,7 +6,7 @@ import type { Text } from '@crossfade/pipeline/transform.ts'
 import { answering, type ComparedTable, columnSql } from './compared-table.ts'
 import { type Comparison, currentLsn, type Key, type Occurrence } from './look.ts'
 import { fromSql, misplacedSql, rowHashSql } from './look-sql.ts'
-import { type Difference, passed, pause, type Settled } from './settle.ts'
+import { type Difference, passed, type Settled } from './settle.ts'
 
 /** Rounds in a row that must show the same on both sides before rows without a key count as different: they have no version to tell that nobody wrote. */
 const quietRounds = 2
@@ -28,7 +29,7 @@ export async function settleWholeRows(
   let open = hashes.map(([hash]) => ({ hash: hash!, shown: '', times: 0 }))
   let rechecks = 0
   while (open.length > 0 && rechecks < Math.max(rechecksMax, quietRounds + 1)) {
-    if (rechecks > 0) await pause(recheckMs, signal)
+    if (rechecks > 0) await systemClock.sleep(recheckMs, signal)
     rechecks += 1
     const wanted = open.map((each) => each.hash)
     const positions = new Map<ShardId, Lsn>()

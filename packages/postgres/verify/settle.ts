@@ -1,3 +1,4 @@
+import { systemClock } from '@crossfade/model/clock.ts'
 import { fail } from '@crossfade/model/failure.ts'
 import type { ShardId } from '@crossfade/model/ids.ts'
 import { formatLsn, type Lsn } from '@crossfade/model/lsn.ts'
@@ -63,7 +64,7 @@ export async function settle(
   const lastSeen = new Map(open.map((key) => [keyText(key), of(early, key)]))
   while (open.length > 0 && rechecks < rechecksMax) {
     rechecks += 1
-    if (rechecks > 1) await pause(recheckMs, signal)
+    if (rechecks > 1) await systemClock.sleep(recheckMs, signal)
     signal?.throwIfAborted()
     await passed(comparison, await looker.positions(), signal)
     if (comparison.mixed) {
@@ -119,7 +120,7 @@ export async function passed(
     [...positions].map(async ([shard, lsn]) => {
       while ((await applied(shard)) < lsn) {
         if (performance.now() > deadline) throw fail('CF4102', { shard, lsn: formatLsn(lsn), milliseconds: passMsMax })
-        await pause(passPollMs, signal)
+        await systemClock.sleep(passPollMs, signal)
       }
     }),
   )
@@ -152,18 +153,3 @@ function of(seen: Seen, key: Key): readonly Occurrence[] {
 }
 
 const nothing: readonly Occurrence[] = []
-
-export function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason as Error)
-    const onAbort = () => {
-      clearTimeout(timer)
-      reject(signal?.reason as Error)
-    }
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', onAbort)
-      resolve()
-    }, milliseconds)
-    signal?.addEventListener('abort', onAbort, { once: true })
-  })
-}

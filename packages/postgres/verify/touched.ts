@@ -1,3 +1,4 @@
+import { systemClock } from '@crossfade/model/clock.ts'
 import { Failure, reasonOf } from '@crossfade/model/failure.ts'
 import type { ShardId } from '@crossfade/model/ids.ts'
 import { asLsn, type Lsn, minLsn, zeroLsn } from '@crossfade/model/lsn.ts'
@@ -181,7 +182,7 @@ export class TouchedKeys implements TouchListener {
       } catch (error) {
         if (signal.aborted) return
         this.trouble = error instanceof Failure ? error.message : reasonOf(error)
-        await rest(failedRestMs)
+        await systemClock.sleep(failedRestMs)
       }
       this.#tell()
     }
@@ -345,7 +346,7 @@ export class TouchedKeys implements TouchListener {
         else {
           this.#mismatches.set(id, found.mismatches)
           this.#putBack(ordinal, lsn)
-          await rest(mismatchLookMs)
+          await systemClock.sleep(mismatchLookMs)
         }
       } catch (error) {
         this.#putBack(ordinal, lsn)
@@ -434,7 +435,3 @@ const nothing: readonly Occurrence[] = []
 const unseen: readonly Occurrence[] = [{ shard: '' as ShardId, hash: '', version: '', misplaced: false }]
 const endOfLog = asLsn(2n ** 64n - 1n)
 const noPositions: ReadonlyMap<ShardId, Lsn> = new Map()
-
-function rest(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds))
-}
