@@ -9,7 +9,7 @@ import pg from 'pg'
 import { loadChinook, loadPagila, missing } from './harness/data-sets.ts'
 import { Ladder, quickPlan } from './harness/ladder.ts'
 import { RandomWrites, type Write } from './harness/random-writes.ts'
-import { differences } from './harness/same.ts'
+import { sidesDiffer } from './harness/sides.ts'
 
 const seed = Number(process.env['CROSSFADE_SEED'] ?? Math.floor(Math.random() * 1e9))
 /** Two sides that still differ so long after the last write have diverged. */
@@ -174,7 +174,7 @@ function counted(write: Write, count: () => void): Write {
 async function equal(a: string, b: string): Promise<void> {
   const deadline = Date.now() + equalMsMax
   for (;;) {
-    const found = await differences(a, b)
+    const found = await sidesDiffer([a], [b])
     if (found.length === 0) return
     if (Date.now() > deadline) assert.deepEqual(found, [])
     await new Promise((resolve) => setTimeout(resolve, 300))

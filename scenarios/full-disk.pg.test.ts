@@ -5,7 +5,7 @@ import { leftoversIn } from '@crossfade/simulator/leftovers.ts'
 import { clear, stop } from './harness/bad-input.ts'
 import { Ladder, quickPlan } from './harness/ladder.ts'
 import { eventually, run, startPlace } from './harness/move.ts'
-import { differences } from './harness/same.ts'
+import { sidesDiffer } from './harness/sides.ts'
 import { smallDisk } from './harness/small-disk.ts'
 
 const MiB = 1024 * 1024
@@ -42,7 +42,7 @@ it('D07: a disk of the target that is full stops the migration with a clear fail
     await service.resume(ladder.id, { actor: 'scenario' })
     await ladder.until(({ stage, transition }) => stage === 'dualwrite' && transition === null, 'dualwrite')
     assert.equal(await ladder.verify(), 0)
-    assert.deepEqual(await differences(source, target), [])
+    assert.deepEqual(await sidesDiffer([source], [target]), [])
 
     disk.fill(1 * MiB)
     await run(source, papers(30_001, 40_000))
@@ -56,12 +56,12 @@ it('D07: a disk of the target that is full stops the migration with a clear fail
     await run(source, `${papers(40_001, 40_100)}; DELETE FROM papers WHERE id % 100 = 5`)
     disk.free()
     await service.resume(ladder.id, { actor: 'scenario' })
-    await eventually('equal sides', async () => (await differences(source, target)).length === 0)
+    await eventually('equal sides', async () => (await sidesDiffer([source], [target])).length === 0)
     assert.equal(await ladder.verify(), 0)
     await ladder.goTo('live')
     await run(target, `UPDATE papers SET body = 'from the target' WHERE id % 100 = 6`)
     await ladder.goTo('shadow')
-    assert.deepEqual(await differences(source, target), [])
+    assert.deepEqual(await sidesDiffer([source], [target]), [])
     await ladder.abort()
     for (const url of [source, target]) assert.deepEqual(await leftoversIn(url), [])
   } finally {

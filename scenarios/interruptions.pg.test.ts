@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import { leftoversIn } from '@crossfade/simulator/leftovers.ts'
 import type { Ladder } from './harness/ladder.ts'
 import { eventually, type Place, run, startPlace, withMove } from './harness/move.ts'
-import { differences } from './harness/same.ts'
+import { sidesDiffer } from './harness/sides.ts'
 
 /** About 13 MB, so that the copy in chunks of 256 KiB takes long enough to be hit. */
 const papers = `CREATE TABLE papers (id int PRIMARY KEY, body text NOT NULL);
@@ -29,7 +29,7 @@ describe('interruptions', () => {
       await place.target.start()
       await arriving
       assert.equal(await ladder.verify(), 0)
-      assert.deepEqual(await differences(sources[0]!, targets[0]!), [])
+      assert.deepEqual(await sidesDiffer([sources[0]!], [targets[0]!]), [])
       await ladder.abort()
     })
   })
@@ -58,7 +58,7 @@ describe('interruptions', () => {
       const after = new Map((await service.chunks(ladder.id)).map((chunk) => [chunk.id, chunk.attempts]))
       for (const [id, attempts] of before) assert.equal(after.get(id), attempts, `${id} was copied again`)
       assert.equal(await ladder.verify(), 0)
-      await eventually('equal sides', async () => (await differences(sources[0]!, targets[0]!)).length === 0)
+      await eventually('equal sides', async () => (await sidesDiffer([sources[0]!], [targets[0]!])).length === 0)
       await ladder.abort()
     })
   })

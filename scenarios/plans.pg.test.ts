@@ -4,7 +4,6 @@ import { describe, it } from 'node:test'
 import { hash, via } from '@crossfade/plan/define.ts'
 import { leftoversIn } from '@crossfade/simulator/leftovers.ts'
 import { eventually, type Place, run, startPlace, withMove } from './harness/move.ts'
-import { differences } from './harness/same.ts'
 import { sidesDiffer } from './harness/sides.ts'
 
 async function onServers(
@@ -37,7 +36,7 @@ describe('plans, end to end', () => {
           `INSERT INTO items (name) SELECT 'new ' || n FROM generate_series(1, 50) n; UPDATE items SET note = '' WHERE id % 5 = 0`,
         )
         await ladder.goTo('shadow')
-        assert.deepEqual(await differences(sources[0]!, targets[0]!), [])
+        assert.deepEqual(await sidesDiffer([sources[0]!], [targets[0]!]), [])
         await ladder.goTo('complete')
         for (const url of [sources[0]!, targets[0]!]) assert.deepEqual(await leftoversIn(url), [])
       }),
@@ -76,7 +75,7 @@ describe('plans, end to end', () => {
           await ladder.goTo('live')
           await run(targets[0]!, `UPDATE items SET note = 'from the target' WHERE id % 9 = 0`)
           await ladder.goTo('shadow')
-          assert.deepEqual(await differences(sources[0]!, targets[0]!), [])
+          assert.deepEqual(await sidesDiffer([sources[0]!], [targets[0]!]), [])
           await ladder.goTo('complete')
           for (const url of [sources[0]!, targets[0]!]) assert.deepEqual(await leftoversIn(url), [])
         },
@@ -134,7 +133,7 @@ describe('plans, end to end', () => {
           await ladder.goTo('shadow')
           await eventually(
             'equal sides',
-            async () => (await sidesDiffer(sources, targets, new Set(['public.kinds']))).length === 0,
+            async () => (await sidesDiffer(sources, targets, { reference: new Set(['public.kinds']) })).length === 0,
           )
           await ladder.goTo('complete')
           for (const url of [...sources, ...targets]) assert.deepEqual(await leftoversIn(url), [])
@@ -224,7 +223,7 @@ describe('plans, end to end', () => {
             async () =>
               (await run(targets[0]!, `SELECT 1 FROM items i WHERE to_jsonb(i)->>'colour' = 'red'`)).length === 5,
           )
-          assert.deepEqual(await differences(sources[0]!, targets[0]!), [])
+          assert.deepEqual(await sidesDiffer([sources[0]!], [targets[0]!]), [])
           await ladder.abort()
         },
       ),

@@ -7,7 +7,7 @@ import type { Plan } from '@crossfade/plan/define.ts'
 import { type Attempt, found, refused, stopped, withAttempt } from './harness/bad-input.ts'
 import { Ladder, quickPlan } from './harness/ladder.ts'
 import { type Place, run, startPlace } from './harness/move.ts'
-import { differences } from './harness/same.ts'
+import { sidesDiffer } from './harness/sides.ts'
 
 const as = (role: string, url: string) => url.replace('postgres@', `${role}@`)
 const nameOf = (url: string) => new URL(url).pathname.slice(1)
@@ -188,7 +188,7 @@ async function goes(attempt: Attempt, more: Partial<Plan>): Promise<void> {
   try {
     await ladder.goTo('live')
     await ladder.goTo('shadow')
-    assert.deepEqual(await differences(attempt.source, attempt.target), [])
+    assert.deepEqual(await sidesDiffer([attempt.source], [attempt.target]), [])
     await ladder.abort()
   } finally {
     await ladder.close()

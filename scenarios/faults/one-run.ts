@@ -238,11 +238,9 @@ class Run {
   async #differences(): Promise<string[]> {
     const deadline = Date.now() + equalMsMax
     for (;;) {
-      const found = await sidesDiffer(
-        urls(this.#system.source),
-        urls(this.#system.target),
-        new Set(['public.permissions']),
-      )
+      const found = await sidesDiffer(urls(this.#system.source), urls(this.#system.target), {
+        reference: new Set(['public.permissions']),
+      })
       if (found.length === 0 || Date.now() > deadline) return found
       await systemClock.sleep(5 * lookMs)
     }

@@ -12,7 +12,7 @@ import { postgresCatalogs } from '@crossfade/postgres/source/catalog.ts'
 import { everythingIn } from './everything.ts'
 import { Ladder, quickPlan } from './ladder.ts'
 import { eventually, type Place, run } from './move.ts'
-import { differences } from './same.ts'
+import { sidesDiffer } from './sides.ts'
 
 /** Both sides of one attempt, as a superuser sees them, and what must not be said anywhere. */
 export interface Attempt {
@@ -93,7 +93,7 @@ export async function stopped(
     await ladder.crossfade.service.resume(ladder.id, asker)
     await ladder.until(({ stage, transition }) => stage === 'dualwrite' && transition === null, 'dualwrite')
     assert.equal(await ladder.verify(), 0)
-    assert.deepEqual(await differences(attempt.source, attempt.target), [])
+    assert.deepEqual(await sidesDiffer([attempt.source], [attempt.target]), [])
   })
 }
 

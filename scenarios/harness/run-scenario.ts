@@ -7,7 +7,7 @@ import type { Plan } from '@crossfade/plan/define.ts'
 import { leftoversIn } from '@crossfade/simulator/leftovers.ts'
 import pg from 'pg'
 import { Ladder, quickPlan } from './ladder.ts'
-import { differences } from './same.ts'
+import { sidesDiffer } from './sides.ts'
 
 export interface Servers {
   readonly source: Cluster
@@ -52,7 +52,7 @@ export async function runScenario(directory: string, servers: Servers): Promise<
     await ladder.goTo('shadow')
     const ignored = new Set(scenario.plan.tables?.exclude ?? [])
     assert.deepEqual(
-      await differences(source.url, target.url, ignored),
+      await sidesDiffer([source.url], [target.url], { ignored }),
       [],
       'source and target differ after the way back',
     )
