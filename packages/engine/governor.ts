@@ -2,11 +2,11 @@ import type { Clock } from '@crossfade/model/clock.ts'
 import type { MigrationId } from '@crossfade/model/ids.ts'
 import type { TaskContext } from '@crossfade/pipeline/data-plane.ts'
 import type { ControlStore, Work } from './store.ts'
-import { LEASE_MS } from './worker.ts'
+import { leaseMs } from './worker.ts'
 
 /** How old the throttle's word may be that this process acts on. */
-const FRESH_MS = 500
-const PAUSE_LOOK_MS = 250
+const freshMsMax = 500
+const pauseLookMs = 250
 
 /** What a process's copies and verifications keep to: the throttle's decision for the migration, this process's share of it. */
 export class Governor {
@@ -51,7 +51,7 @@ class Share {
   async spend(bytes: number, signal: AbortSignal): Promise<void> {
     await this.#read()
     while (this.#paused) {
-      await this.#clock.sleep(PAUSE_LOOK_MS, signal)
+      await this.#clock.sleep(pauseLookMs, signal)
       await this.#read()
     }
     if (this.#bytesPerSecond === null) return
@@ -61,7 +61,7 @@ class Share {
   }
 
   async #read(): Promise<void> {
-    if (this.#clock.now() - this.#readAt < FRESH_MS) return
+    if (this.#clock.now() - this.#readAt < freshMsMax) return
     this.#reading ??= this.#readAfresh().finally(() => {
       this.#reading = null
     })
@@ -72,7 +72,7 @@ class Share {
     try {
       const posted = await this.#store.board.get(this.#migration, 'throttle', 'throttle')
       const workers = await this.#store.workers.list()
-      const alive = workers.filter((worker) => this.#clock.now() - worker.seenAt <= LEASE_MS).length
+      const alive = workers.filter((worker) => this.#clock.now() - worker.seenAt <= leaseMs).length
       const most = (posted?.body['bytesPerSecondMax'] as number | null | undefined) ?? null
       this.#paused = posted?.body['state'] === 'paused'
       this.#bytesPerSecond = most === null ? null : most / Math.max(1, alive)

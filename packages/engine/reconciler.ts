@@ -15,7 +15,7 @@ import { ExpectedPoints, trackPorts } from './track-ports.ts'
 import { coded, failureView, isLost, isStale, retries, taskFailureView } from './trouble.ts'
 
 /** How often the state is looked at when nothing rings. */
-const LOOK_MS = 1_000
+const lookMs = 1_000
 
 export interface ReconcilerParts {
   readonly store: ControlStore
@@ -197,10 +197,10 @@ class Driver {
       try {
         const { place } = await this.#state.refresh()
         if (place.paused || nextMove(place).kind === 'reverse') stop.abort(interrupted)
-        else await this.#ports.changed(LOOK_MS, stop.signal)
+        else await this.#ports.changed(lookMs, stop.signal)
       } catch {
         // Aborted: the loop ends. Anything else: the step itself will meet it.
-        if (!stop.signal.aborted) await this.#parts.clock.sleep(LOOK_MS, stop.signal).catch(() => undefined)
+        if (!stop.signal.aborted) await this.#parts.clock.sleep(lookMs, stop.signal).catch(() => undefined)
       }
     }
   }
@@ -243,7 +243,7 @@ class Driver {
       await this.#parts.track.settle(this.#stepPorts('settle', this.#parts.clock.now(), state, this.#signal))
     } catch (error) {
       if (this.#signal.aborted || isLost(error)) throw error
-      await this.#parts.clock.sleep(LOOK_MS, this.#signal)
+      await this.#parts.clock.sleep(lookMs, this.#signal)
     }
   }
 
@@ -272,6 +272,6 @@ class Driver {
   }
 
   async #wait(): Promise<void> {
-    await this.#ports.changed(LOOK_MS, this.#signal)
+    await this.#ports.changed(lookMs, this.#signal)
   }
 }

@@ -16,12 +16,12 @@ import type { ControlStore, MigrationRecord, NewEntry } from './store.ts'
 import { isStale } from './trouble.ts'
 import { chunkView, taskView, workerViews } from './views.ts'
 
-const HISTORY_MAX = 1_000
-const REPORTS_MAX = 200
-const MISMATCHES_MAX = 1_000
-const POINTS_MAX = 600
+const historyEntriesMax = 1_000
+const reportsMax = 200
+const mismatchesMax = 1_000
+const seriesPointsMax = 600
 /** A command that meets another one looks again; so often before it gives up. */
-const COMMAND_TRIES_MAX = 20
+const commandTriesMax = 20
 
 export interface ServiceOptions {
   readonly store: ControlStore
@@ -78,7 +78,7 @@ export function createMigrationService(options: ServiceOptions): MigrationServic
         if (state.failure === null) await revive()
         return
       } catch (error) {
-        if (!isStale(error) || tries >= COMMAND_TRIES_MAX) throw error
+        if (!isStale(error) || tries >= commandTriesMax) throw error
       }
     }
   }
@@ -154,14 +154,14 @@ export function createMigrationService(options: ServiceOptions): MigrationServic
       }
       await append(id, entry('approved', { gate, approved }, asker.actor), asker)
     },
-    async history(id, { after, limit = HISTORY_MAX } = {}) {
+    async history(id, { after, limit = historyEntriesMax } = {}) {
       await record(id)
-      const most = Math.min(limit, HISTORY_MAX)
+      const most = Math.min(limit, historyEntriesMax)
       return after === undefined ? store.journal.newest(id, most) : store.journal.after(after, most, id)
     },
     async reports(id) {
       await record(id)
-      return store.reports.list(id, REPORTS_MAX)
+      return store.reports.list(id, reportsMax)
     },
     async report(id, reportId) {
       await record(id)
@@ -183,15 +183,15 @@ export function createMigrationService(options: ServiceOptions): MigrationServic
         repaired: 0,
       }
     },
-    async mismatches(id, { reportId, limit = MISMATCHES_MAX } = {}) {
+    async mismatches(id, { reportId, limit = mismatchesMax } = {}) {
       await record(id)
-      const most = Math.min(limit, MISMATCHES_MAX)
+      const most = Math.min(limit, mismatchesMax)
       if (reportId === undefined) return store.reports.open(id, most)
       const report = await store.reports.get(id, reportId)
       if (!report) throw fail('CF6010', { report: reportId, migration: id })
       return report.tables.flatMap((table) => table.mismatches).slice(0, most)
     },
-    async samples(id, names, { since, until = clock.now(), pointsMax = POINTS_MAX }) {
+    async samples(id, names, { since, until = clock.now(), pointsMax = seriesPointsMax }) {
       const series = await store.samples.read(id, names, since, until)
       return Object.fromEntries(Object.entries(series).map(([name, each]) => [name, thinnedOut(each, pointsMax)]))
     },

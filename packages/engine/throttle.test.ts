@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asShardId } from '@crossfade/model/ids.ts'
 import type { ThrottleLimits } from '@crossfade/pipeline/resolved-plan.ts'
-import { RATE_FIRST, RATE_LEAST, RATE_MOST, Throttle, type ThrottleLook } from './throttle.ts'
+import { rateBytesFirst, rateBytesMax, rateBytesMin, Throttle, type ThrottleLook } from './throttle.ts'
 
 const shard = asShardId('source/a')
 const limits: ThrottleLimits = {
@@ -34,10 +34,10 @@ test('DM-15: within the budget the rate grows by steps until nothing needs to be
   const throttle = new Throttle(limits)
   const first = throttle.decide(quiet)
   const second = throttle.decide(quiet)
-  assert.ok(first.bytesPerSecondMax! > RATE_FIRST)
+  assert.ok(first.bytesPerSecondMax! > rateBytesFirst)
   assert.ok(second.bytesPerSecondMax! > first.bytesPerSecondMax!)
   let last = second
-  for (let index = 0; index < RATE_MOST / RATE_FIRST && last.state !== 'open'; index += 1)
+  for (let index = 0; index < rateBytesMax / rateBytesFirst && last.state !== 'open'; index += 1)
     for (let many = 0; many < 16; many += 1) last = throttle.decide(quiet)
   assert.deepEqual([last.state, last.bytesPerSecondMax], ['open', null])
 })
@@ -53,10 +53,10 @@ test('DM-15 DM-16: over the budget the rate is cut again and again, never below 
   }
   assert.equal(decision.state, 'slowed')
   assert.match(decision.reason, /slower: latency 13 ms, baseline 10 ms, budget 5 %/)
-  assert.equal(Math.min(...rates), RATE_LEAST)
-  assert.equal(decision.bytesPerSecondMax, RATE_LEAST)
+  assert.equal(Math.min(...rates), rateBytesMin)
+  assert.equal(decision.bytesPerSecondMax, rateBytesMin)
   for (let index = 0; index < 5; index += 1) decision = throttle.decide(quiet)
-  assert.ok(decision.bytesPerSecondMax! > RATE_LEAST)
+  assert.ok(decision.bytesPerSecondMax! > rateBytesMin)
 })
 
 test('DM-15: a system that is as slow at the least rate is slow without us: that is its baseline then, and the rate grows again', () => {
@@ -65,7 +65,7 @@ test('DM-15: a system that is as slow at the least rate is slow without us: that
   let decision = throttle.decide(quiet)
   for (let index = 0; index < 60; index += 1) decision = throttle.decide({ ...quiet, latencyMs: 13 })
   assert.match(decision.reason, /within the budget: latency 13 ms, baseline 13 ms/)
-  assert.ok(decision.bytesPerSecondMax! > RATE_FIRST)
+  assert.ok(decision.bytesPerSecondMax! > rateBytesFirst)
   for (let index = 0; index < 8; index += 1) decision = throttle.decide({ ...quiet, latencyMs: 15 })
   assert.match(decision.reason, /slower: latency 15 ms, baseline 13 ms/)
 })
@@ -105,13 +105,13 @@ test('after a pause the loop begins low', () => {
   const throttle = new Throttle(limits)
   settled(throttle)
   throttle.decide({ ...quiet, inWindow: false })
-  assert.ok(throttle.decide(quiet).bytesPerSecondMax! < RATE_FIRST)
+  assert.ok(throttle.decide(quiet).bytesPerSecondMax! < rateBytesFirst)
 })
 
 test('without a budget only the limits count; without an answer the rate stays where it is', () => {
   assert.deepEqual([new Throttle({ ...limits, latencyBudget: null }).decide(quiet).bytesPerSecondMax], [null])
   const throttle = new Throttle(limits)
   const decision = throttle.decide({ ...quiet, latencyMs: null, silent: ['probe p did not answer'] })
-  assert.deepEqual([decision.state, decision.bytesPerSecondMax], ['slowed', RATE_FIRST])
+  assert.deepEqual([decision.state, decision.bytesPerSecondMax], ['slowed', rateBytesFirst])
   assert.match(decision.reason, /probe p did not answer/)
 })

@@ -2,25 +2,25 @@ import type { ShardId } from '@crossfade/model/ids.ts'
 import type { ThrottleLimits } from '@crossfade/pipeline/resolved-plan.ts'
 
 /** Where the copy begins when a latency budget is set, and the steps of the loop (bytes per second). */
-export const RATE_FIRST = 32 * 1024 * 1024
-export const RATE_LEAST = 512 * 1024
+export const rateBytesFirst = 32 * 1024 * 1024
+export const rateBytesMin = 512 * 1024
 /** Over this the loop lets go: nothing is gained by counting. */
-export const RATE_MOST = 1024 * 1024 * 1024
-const RATE_STEP = 4 * 1024 * 1024
-const RATE_CUT = 0.6
+export const rateBytesMax = 1024 * 1024 * 1024
+const rateBytesStep = 4 * 1024 * 1024
+const rateCutFactor = 0.6
 /** Latencies are compared over this many looks, so that one slow answer changes nothing. */
-const RECENT_LOOKS = 5
+const recentLooks = 5
 /** The baseline is a low quantile of the last looks: what the system answers in when we hardly disturb it. */
-const BASELINE_LOOKS = 300
-const BASELINE_QUANTILE = 0.2
+const baselineLooksMax = 300
+const baselineQuantile = 0.2
 /**
  * A system that is slow while the rate is at its least is so without us. Looks at the least rate count once what went on before has died down, and over so many of them; then
  * their median is a baseline too. Without it the spread of a busy system's own latency would hold the rate down for ever.
  */
-const SETTLING_LOOKS = 3
-const QUIET_LOOKS = 5
+const settlingLooks = 3
+const quietLooks = 5
 /** Under this a difference is noise of the clock and of the network. */
-const NOISE_MS = 0.3
+const noiseMsMax = 0.3
 
 /** What is seen of the live system at one moment. Null: not known. */
 export interface ThrottleLook {
@@ -62,24 +62,24 @@ export class Throttle {
 
   constructor(limits: ThrottleLimits) {
     this.#limits = limits
-    this.#rate = limits.latencyBudget === null ? null : RATE_FIRST
+    this.#rate = limits.latencyBudget === null ? null : rateBytesFirst
   }
 
   decide(look: ThrottleLook): ThrottleDecision {
     const { latencyBudget: budget } = this.#limits
     if (look.latencyMs !== null) {
       this.#latencies.push(look.latencyMs)
-      if (this.#latencies.length > BASELINE_LOOKS) this.#latencies.shift()
+      if (this.#latencies.length > baselineLooksMax) this.#latencies.shift()
       this.#listenAtLeast(look.latencyMs)
     }
-    const latencyMs = quantile(this.#latencies.slice(-RECENT_LOOKS), 0.5)
+    const latencyMs = quantile(this.#latencies.slice(-recentLooks), 0.5)
     const baselineMs = this.#baseline()
     const seen = { latencyMs, baselineMs, budget }
     const walExceeded = look.walHeld && look.walHeld.bytes > this.#limits.walBytesMax ? look.walHeld : null
     const pause = this.#reasonToPause(look)
     if (pause !== null) {
       // After a pause the loop begins low and feels its way up again.
-      if (this.#rate !== null) this.#rate = RATE_LEAST
+      if (this.#rate !== null) this.#rate = rateBytesMin
       return { state: 'paused', reason: pause, bytesPerSecondMax: 0, ...seen, walExceeded }
     }
     if (budget === null)
@@ -93,18 +93,18 @@ export class Throttle {
         walExceeded,
       }
     }
-    const limit = baselineMs * (1 + budget) + NOISE_MS
+    const limit = baselineMs * (1 + budget) + noiseMsMax
     const figures = `latency ${round(latencyMs)} ms, baseline ${round(baselineMs)} ms, budget ${round(budget * 100)} %`
     if (latencyMs > limit)
       return {
         state: 'slowed',
         reason: `slower: ${figures}`,
-        bytesPerSecondMax: this.#lower(RATE_CUT),
+        bytesPerSecondMax: this.#lower(rateCutFactor),
         ...seen,
         walExceeded,
       }
-    this.#rate = Math.min(RATE_MOST, this.#rate! + RATE_STEP)
-    const open = this.#rate >= RATE_MOST
+    this.#rate = Math.min(rateBytesMax, this.#rate! + rateBytesStep)
+    const open = this.#rate >= rateBytesMax
     return {
       state: open ? 'open' : 'slowed',
       reason: `within the budget: ${figures}`,
@@ -116,25 +116,25 @@ export class Throttle {
 
   #listenAtLeast(latencyMs: number): void {
     this.#quietAge += 1
-    if (this.#quietAge > BASELINE_LOOKS) this.#quietBaseline = 0
-    if (this.#rate === null || this.#rate > RATE_LEAST) {
+    if (this.#quietAge > baselineLooksMax) this.#quietBaseline = 0
+    if (this.#rate === null || this.#rate > rateBytesMin) {
       this.#quiet.length = 0
       return
     }
     this.#quiet.push(latencyMs)
-    const settled = this.#quiet.slice(SETTLING_LOOKS)
-    if (settled.length < QUIET_LOOKS) return
-    this.#quietBaseline = quantile(settled.slice(-QUIET_LOOKS), 0.5)!
+    const settled = this.#quiet.slice(settlingLooks)
+    if (settled.length < quietLooks) return
+    this.#quietBaseline = quantile(settled.slice(-quietLooks), 0.5)!
     this.#quietAge = 0
   }
 
   #baseline(): number | null {
-    const low = quantile(this.#latencies, BASELINE_QUANTILE)
+    const low = quantile(this.#latencies, baselineQuantile)
     return low === null ? null : Math.max(low, this.#quietBaseline)
   }
 
   #lower(factor: number): number {
-    this.#rate = Math.max(RATE_LEAST, this.#rate! * factor)
+    this.#rate = Math.max(rateBytesMin, this.#rate! * factor)
     return this.#rate
   }
 

@@ -20,7 +20,7 @@ import type { MigrationState } from './state.ts'
 import type { ControlStore, Posted } from './store.ts'
 import { readStream } from './track-ports.ts'
 import { taskFailureView } from './trouble.ts'
-import { LEASE_MS } from './worker.ts'
+import { leaseMs } from './worker.ts'
 
 /** A task as people see it. */
 export function taskView(task: Task): TaskView {
@@ -187,7 +187,7 @@ export async function workerViews(store: ControlStore, clock: Clock): Promise<re
     id: worker.id,
     startedAt: new Date(worker.startedAt).toISOString(),
     seenAt: new Date(worker.seenAt).toISOString(),
-    alive: clock.now() - worker.seenAt <= LEASE_MS,
+    alive: clock.now() - worker.seenAt <= leaseMs,
     memoryBytes: worker.memoryBytes,
     tasks: held.filter((task) => task.worker === worker.id).map((task) => task.task),
   }))

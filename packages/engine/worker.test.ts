@@ -6,7 +6,7 @@ import type { Json } from '@crossfade/tracks/contract/tasks.ts'
 import { memoryStore } from './memory-store.ts'
 import { Scheduler, SimulatedProcess } from './simulation/scheduler.ts'
 import type { ControlStore, Work } from './store.ts'
-import { LEASE_MS, Worker, type WorkerOptions } from './worker.ts'
+import { leaseMs, Worker, type WorkerOptions } from './worker.ts'
 
 const migration = asMigrationId('mig_test')
 const copy = { name: 'copy:1', kind: 'copy', payload: {} } as const
@@ -115,7 +115,7 @@ test('a holder that cannot reach the control database stops before its lease run
   await scheduler.runUntil(() => begunAt > 0, 1_000)
   cut = true
   await scheduler.runUntil(() => stoppedAt > 0, 20_000)
-  assert.ok(stoppedAt > 0 && stoppedAt <= begunAt + LEASE_MS - 500, `stopped after ${stoppedAt - begunAt} ms`)
+  assert.ok(stoppedAt > 0 && stoppedAt <= begunAt + leaseMs - 500, `stopped after ${stoppedAt - begunAt} ms`)
 })
 
 test('a cancelled task is told to stop and is forgotten', async () => {

@@ -7,7 +7,7 @@ import type { Claim, ControlStore, Work, WorkKind } from './store.ts'
 import { coded, retries } from './trouble.ts'
 
 /** A lease lasts this long, and is prolonged each second; so another worker takes over within 6 s: lease, poll, and a second for the rest. */
-export const LEASE_MS = 4_000
+export const leaseMs = 4_000
 const renewMs = 1_000
 const claimMs = 500
 /** A holder that could not prolong its lease stops writing this long before the lease runs out. */
@@ -55,8 +55,8 @@ export class Worker {
     while (!signal.aborted) {
       try {
         const asked = clock.now()
-        const works = await store.tasks.claim(id, this.#free(), LEASE_MS)
-        for (const work of works) this.#begin(work, asked + LEASE_MS)
+        const works = await store.tasks.claim(id, this.#free(), leaseMs)
+        for (const work of works) this.#begin(work, asked + leaseMs)
         await store.bell.wait(null, 'work', claimMs, signal)
       } catch {
         await this.#pause(claimMs, signal)
@@ -89,13 +89,13 @@ export class Worker {
       progress: running.takeProgress(),
     }))
     try {
-      const { lost, cancelled } = await store.tasks.renew(claims, LEASE_MS)
+      const { lost, cancelled } = await store.tasks.renew(claims, leaseMs)
       const lostKeys = new Set(lost.map(keyOf))
       for (const claim of claims) {
         const running = this.#running.get(keyOf(claim))
         if (!running || running.claim.epoch !== claim.epoch) continue
         if (lostKeys.has(keyOf(claim))) running.stop(leaseLost)
-        else running.heldUntil = begun + LEASE_MS
+        else running.heldUntil = begun + leaseMs
       }
       for (const lease of cancelled) this.#running.get(keyOf(lease))?.stop(notWanted)
     } catch {
