@@ -3,8 +3,8 @@
 // Options: --rows N (400000), --rounds N (3), --per-transaction N (100), --text, --json. The last line is one JSON object.
 import { parseArgs } from 'node:util'
 import { type Cluster, startCluster } from '@crossfade/embedded/cluster.ts'
-import pg from 'pg'
-import { median } from './figures.ts'
+import { sql } from './connection.ts'
+import { median } from './median.ts'
 import { insertsSql, itemsSql, mixedSql, openStream, requireSameItems } from './one-stream.ts'
 
 const { values: options } = parseArgs({
@@ -58,14 +58,4 @@ async function measure(source: Cluster, target: Cluster, round: number): Promise
   await requireSameItems(there, here)
   await stream.drop()
   return { inserts, mixed }
-}
-
-async function sql(url: string, text: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    await client.query(text)
-  } finally {
-    await client.end()
-  }
 }

@@ -16,7 +16,9 @@ import { createPool } from '@crossfade/postgres/connection/pool.ts'
 import { createInfrastructure } from '@crossfade/postgres/schema/infrastructure.ts'
 import { createSnapshots } from '@crossfade/postgres/snapshot/snapshots.ts'
 import { testPlan, testTable } from '@crossfade/postgres/testing/plan.ts'
-import pg from 'pg'
+import { open, sql } from './connection.ts'
+import { installed } from './installed-program.ts'
+import { median } from './median.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -255,20 +257,9 @@ async function inParallel<Item>(
 }
 
 async function describe(url: string): Promise<ResolvedTable> {
-  const client = new pg.Client(url)
-  await client.connect()
+  const client = await open(url)
   try {
     return await testTable(client, { schema: 'public', name: 'items' }, { kind: 'whole' })
-  } finally {
-    await client.end()
-  }
-}
-
-async function sql(url: string, text: string): Promise<Record<string, string | null>[]> {
-  const client = new pg.Client(url)
-  await client.connect()
-  try {
-    return (await client.query(text)).rows
   } finally {
     await client.end()
   }
@@ -278,25 +269,11 @@ async function shell(command: string): Promise<void> {
   await promisify(execFile)('bash', ['-o', 'pipefail', '-c', command], { maxBuffer: 64 * 1024 * 1024 })
 }
 
-function installed(program: string): boolean {
-  try {
-    execFileSync(program, ['--version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
-
 /** The newest embedded server that an installed pg_dump can read, so that one version serves all ways. */
 function versionForPeers(): number {
   if (!installed('pg_dump')) return 18
   const [, major] = /(\d+)/.exec(execFileSync('pg_dump', ['--version'], { encoding: 'utf8' }))!
   return [18, 17, 16, 14].find((each) => each <= Number(major)) ?? 18
-}
-
-function median(values: readonly number[]): number | null {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? null
 }
 
 function spread(values: readonly number[]): readonly [number, number] | null {

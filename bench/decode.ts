@@ -6,6 +6,7 @@ import { TransactionAssembler } from '@crossfade/postgres/changes/assemble.ts'
 import { PgoutputDecoder } from '@crossfade/postgres/changes/decode.ts'
 import { encode, tupleOf } from '@crossfade/postgres/changes/encoder-testing.ts'
 import type { PgoutputMessage, Relation } from '@crossfade/postgres/changes/message.ts'
+import { median } from './median.ts'
 
 /** One block holds what a read of the socket would: about 64 KiB of transactions of 100 rows. */
 const blockBytes = 64 * 1024
@@ -73,7 +74,7 @@ function measure(work: () => number): number {
     // The first round warms up.
     if (round > 0) results.push((rows / (performance.now() - started)) * 1_000)
   }
-  return results.sort((a, b) => a - b)[rounds >> 1]!
+  return median(results)
 }
 
 const block = makeBlock()

@@ -1,3 +1,5 @@
+import { median } from './median.ts'
+
 /** One line of the table in RESULTS.md: what was asked for, and what was measured. */
 export interface Figure {
   readonly what: string
@@ -155,8 +157,4 @@ function plain(what: string, asked: string, measured: string, reached: boolean, 
 
 function spreadOf(values: readonly number[], text: (value: number) => string): string {
   return values.length < 2 ? '' : `${text(Math.min(...values))} – ${text(Math.max(...values))}`
-}
-
-export function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN
 }

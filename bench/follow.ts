@@ -1,14 +1,15 @@
 // Changes applied per second by Crossfade against `pgcopydb follow`: the same changes (inserts, then inserts, updates and deletes in equal parts), written first and then
 // followed by each in its turn, from the same server to the same server, into a database of its own. Needs pgcopydb and a server that has its plugin, wal2json.
 // Options: --rows N (100000), --rounds N (3), --per-transaction N (100), --json. The last line is one JSON object.
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
-import pg from 'pg'
-import { median } from './figures.ts'
+import { sql } from './connection.ts'
+import { installed } from './installed-program.ts'
 import { type InstalledServer, installationWith, startInstalled } from './installed-server.ts'
+import { median } from './median.ts'
 import { insertsSql, itemsSql, mixedSql, openStream, requireSameItems } from './one-stream.ts'
 
 const { values: options } = parseArgs({
@@ -98,24 +99,5 @@ async function measure(
     return { crossfade, pgcopydb: Math.round(Number(changed!['changes']) / seconds) }
   } finally {
     rmSync(work, { recursive: true, force: true })
-  }
-}
-
-function installed(program: string): boolean {
-  try {
-    execFileSync(program, ['--version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
-
-async function sql(url: string, text: string): Promise<Record<string, string>[]> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    return (await client.query<Record<string, string>>(text)).rows
-  } finally {
-    await client.end()
   }
 }

@@ -8,14 +8,16 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type Cluster, startCluster } from '@crossfade/embedded/cluster.ts'
 import { initialRouting } from '@crossfade/engine/service.ts'
-import type { Plan } from '@crossfade/plan/define.ts'
-import { hash, via } from '@crossfade/plan/define.ts'
+import { systemClock } from '@crossfade/model/clock.ts'
+import { hash, type Plan } from '@crossfade/plan/define.ts'
 import { quickPlan, resolved } from '@crossfade/scenarios/harness/ladder.ts'
+import { messagingTables } from '@crossfade/simulator/messaging-schema.ts'
 import { messagingBuckets, populateSide, startSide, tenantIds } from '@crossfade/simulator/messaging-shards.ts'
 import { spawnTraffic } from '@crossfade/simulator/spawn-traffic.ts'
 import { openCrossfade } from 'crossfade/wiring/open.ts'
-import pg from 'pg'
-import { median } from './figures.ts'
+import { sql } from './connection.ts'
+import { median } from './median.ts'
+import { until } from './until.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -36,7 +38,6 @@ const archiveRows = Math.ceil(Number(options['window-seconds']) * 300_000)
 const latencyBudget = 0.05
 /** What the end of a migration leaves behind (dropping, checkpoints) is over after this; the client program is warm after its first. */
 const settleMs = 4_000
-const waitMsMax = 120_000
 const lookMs = 100
 
 const directory = mkdtempSync(join(tmpdir(), 'crossfade-bench-'))
@@ -86,7 +87,7 @@ async function measure(): Promise<Record<string, unknown>> {
     ledgerPath: join(directory, 'ledger.jsonl'),
   })
   try {
-    await pause(settleMs)
+    await systemClock.sleep(settleMs)
     const pairs: number[] = []
     for (let pair = 0; pair < Number(options.windows); pair += 1) {
       // Whichever comes second meets a system that has aged by one window more.
@@ -105,26 +106,26 @@ async function measure(): Promise<Record<string, unknown>> {
   }
 
   async function without(): Promise<number> {
-    await pause(settleMs)
+    await systemClock.sleep(settleMs)
     return window()
   }
 
   async function during(): Promise<number> {
     const id = await crossfade.service.create(await plan(), asker)
     await crossfade.service.advance(id, asker, { to: 'dualwrite' })
-    await until('the copy', async () => (await crossfade.service.get(id)).copy.rowsDone > 0)
+    await until('the copy', lookMs, async () => (await crossfade.service.get(id)).copy.rowsDone > 0)
     const p95 = await window()
     const { copy } = await crossfade.service.get(id)
     if (!options.json) console.log(`copied ${copy.rowsDone} of ${copy.rowsTotal} rows`)
     await crossfade.service.abort(id, asker)
-    await until('the end of the abort', async () => (await crossfade.service.get(id)).status === 'aborted')
+    await until('the end of the abort', lookMs, async () => (await crossfade.service.get(id)).status === 'aborted')
     await sql(sourceUrl, 'CHECKPOINT')
     return p95
   }
 
   async function window(): Promise<number> {
     await traffic.window()
-    await pause(windowMs)
+    await systemClock.sleep(windowMs)
     return (await traffic.window()).p95
   }
 }
@@ -133,40 +134,7 @@ function planOf(sourceUrl: string, targetUrl: string): Plan {
   return quickPlan(sourceUrl, targetUrl, {
     source: { shards: { a: { url: sourceUrl } }, topology: hash({ buckets: messagingBuckets }) },
     target: { shards: { '0': { url: targetUrl } }, topology: hash({ buckets: messagingBuckets }) },
-    tables: {
-      shardKey: 'tenant_id',
-      shardKeys: {
-        tenants: 'id',
-        channel_configurations: via('channel_id', 'channels'),
-        channel_credentials: via('channel_id', 'channels'),
-        webhook_events: via('webhook_id', 'webhooks'),
-        webhook_deliveries: via('webhook_id', 'webhooks'),
-        role_permissions: via('role_id', 'roles'),
-      },
-      reference: ['permissions'],
-    },
+    tables: messagingTables,
     throttle: { latencyBudget },
   })
-}
-
-async function until(what: string, reached: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + waitMsMax
-  while (!(await reached())) {
-    if (performance.now() > deadline) throw new Error(`${what}: not within ${waitMsMax} ms`)
-    await pause(lookMs)
-  }
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds))
-}
-
-async function sql(url: string, text: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    await client.query(text)
-  } finally {
-    await client.end()
-  }
 }

@@ -8,7 +8,8 @@ import { createControlSchema } from '@crossfade/postgres/schema/control-schema.t
 import { createStreams } from '@crossfade/postgres/sink/streams.ts'
 import { believingListener } from '@crossfade/postgres/sink/touch-listener.ts'
 import { testPlan, testTable } from '@crossfade/postgres/testing/plan.ts'
-import pg from 'pg'
+import type pg from 'pg'
+import { open } from './connection.ts'
 
 const from = asShardId('source/a')
 const to = asShardId('target/0')
@@ -117,10 +118,4 @@ export async function requireSameItems(source: string, target: string): Promise<
     }),
   )
   if (counts[0] !== counts[1]) throw new Error(`the two sides differ: ${counts.join(' and ')}`)
-}
-
-async function open(url: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  return client
 }

@@ -4,10 +4,13 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { startCluster } from '@crossfade/embedded/cluster.ts'
+import { systemClock } from '@crossfade/model/clock.ts'
 import type { MigrationId } from '@crossfade/model/ids.ts'
 import { quickPlan, resolved } from '@crossfade/scenarios/harness/ladder.ts'
 import { openCrossfade } from 'crossfade/wiring/open.ts'
-import pg from 'pg'
+import type pg from 'pg'
+import { open, sql } from './connection.ts'
+import { until } from './until.ts'
 
 const { values: options } = parseArgs({
   options: { rounds: { type: 'string', default: '5' }, json: { type: 'boolean', default: false } },
@@ -18,8 +21,6 @@ const rows = 1_000
 const lookMs = 20
 /** Both workers are left in peace for this long before a kill, so that every lease is one that is prolonged as usual. */
 const restMs = 3_000
-/** Whatever is waited for must have come by then. */
-const waitMsMax = 120_000
 
 interface Lease {
   readonly name: string
@@ -36,13 +37,12 @@ try {
   await sql(source, 'CREATE TABLE items (id bigint PRIMARY KEY, note text)')
   await sql(source, `INSERT INTO items SELECT n, 'item ' || n FROM generate_series(1, ${rows}) n`)
   const crossfade = await openCrossfade({ control })
-  const look = new pg.Client({ connectionString: control })
-  await look.connect()
+  const look = await open(control)
   startWorker(control)
   startWorker(control)
   const id = await crossfade.service.create(await resolved(quickPlan(source, target)), asker)
   await crossfade.service.advance(id, asker, { to: 'shadow' })
-  await until('shadow', async () => (await crossfade.service.get(id)).stage === 'shadow')
+  await until('shadow', lookMs, async () => (await crossfade.service.get(id)).stage === 'shadow')
   for (let round = 0; round < Number(options.rounds); round += 1) {
     const times = await strike(look, id)
     if (!options.json) console.log(`round ${round + 1}: ${JSON.stringify(times)}`)
@@ -50,7 +50,7 @@ try {
     startWorker(control)
   }
   for (const worker of workers) worker.stdin?.end()
-  await until('the end of the workers', async () => workers.size === 0)
+  await until('the end of the workers', lookMs, async () => workers.size === 0)
   await look.end()
   await crossfade.close()
 } finally {
@@ -62,17 +62,17 @@ console.log(JSON.stringify({ benchmark: 'takeover', rounds: Number(options.round
 /** Kills the holder of the stream; by the name of each lease it held, the time until another worker has it. */
 async function strike(look: pg.Client, id: MigrationId): Promise<Record<string, number>> {
   let victim: ChildProcess | undefined
-  await until('two living workers and a held stream', async () => {
+  await until('two living workers and a held stream', lookMs, async () => {
     const stream = (await leases(look, id)).find((lease) => lease.name.startsWith('stream'))
     victim = [...workers].find((worker) => stream && isOf(worker, stream.worker))
     return victim !== undefined && (await everyWorkerSeen(look))
   })
-  await new Promise((resolve) => setTimeout(resolve, restMs))
+  await systemClock.sleep(restMs)
   const held = (await leases(look, id)).filter((lease) => isOf(victim!, lease.worker))
   const times: Record<string, number> = {}
   const started = performance.now()
   victim!.kill('SIGKILL')
-  await until('the takeover', async () => {
+  await until('the takeover', lookMs, async () => {
     for (const { name, worker } of await leases(look, id)) {
       const before = held.find((lease) => lease.name === name)
       if (before && before.worker !== worker) times[name] ??= Math.round(performance.now() - started)
@@ -108,22 +108,4 @@ function startWorker(controlUrl: string): void {
   child.stdin?.on('error', () => undefined)
   workers.add(child)
   child.once('exit', () => workers.delete(child))
-}
-
-async function until(what: string, reached: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + waitMsMax
-  while (!(await reached())) {
-    if (performance.now() > deadline) throw new Error(`${what}: not within ${waitMsMax} ms`)
-    await new Promise((resolve) => setTimeout(resolve, lookMs))
-  }
-}
-
-async function sql(url: string, text: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    await client.query(text)
-  } finally {
-    await client.end()
-  }
 }

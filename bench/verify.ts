@@ -8,7 +8,9 @@ import { createPool } from '@crossfade/postgres/connection/pool.ts'
 import { createControlSchema } from '@crossfade/postgres/schema/control-schema.ts'
 import { testPlan, testTable } from '@crossfade/postgres/testing/plan.ts'
 import { createVerification } from '@crossfade/postgres/verify/plane.ts'
-import pg from 'pg'
+import type pg from 'pg'
+import { open } from './connection.ts'
+import { median } from './median.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -42,7 +44,7 @@ try {
     JSON.stringify({
       benchmark: 'verify',
       rows,
-      rowsPerSecond: large.rates.toSorted((a, b) => a - b)[rounds >> 1],
+      rowsPerSecond: median(large.rates),
       runs: large.rates,
       memoryGrowthMb: Math.max(0, Math.round(large.peakMb - small.peakMb)),
       residentMb: Math.round(large.peakMb),
@@ -129,10 +131,4 @@ async function verifyAll(verification: ReturnType<typeof createVerification>): P
   }
   await Promise.all(Array.from({ length: jobs }, job))
   return compared
-}
-
-async function open(url: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  return client
 }
