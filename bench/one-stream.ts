@@ -43,6 +43,7 @@ export interface OneStream {
   drop(): Promise<void>
 }
 
+/** Makes what a stream from one database to the other needs (control schemas, publication, slot); with `text`, values travel as text. The caller drops it. */
 export async function openStream(
   source: string,
   target: string,

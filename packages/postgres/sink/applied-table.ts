@@ -53,6 +53,7 @@ export interface UniqueIndex {
   readonly predicate: string | null
 }
 
+/** The unique indexes of the table, with their expressions and predicates as SQL. Reads the catalog alone. */
 export async function readUniqueIndexes(client: ClientBase, table: TableName): Promise<UniqueIndex[]> {
   const { rows } = await client.query<{ name: string; expressions: string; predicate: string | null }>(uniqueSql, [
     table.schema,

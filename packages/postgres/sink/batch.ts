@@ -63,6 +63,7 @@ export interface NetRow {
 
 type MutableRow = { -readonly [Name in keyof NetRow]: NetRow[Name] }
 
+/** The net effect on the rows of one layout, by the text of their keys. Changes are added in the order in which they were made. Throws CF3202 when a row has no key. */
 export class KeyedRows {
   readonly layout: Layout
   readonly rows = new Map<string, NetRow>()
@@ -158,12 +159,14 @@ function drop(row: MutableRow): void {
   row.identityWhole = false
 }
 
+/** One row of a table without identity, and by how much its number changes. */
 export interface CountedRow {
   readonly tuple: Tuple
   /** How many more (or, negative, fewer) such rows there are in the end. */
   readonly count: number
 }
 
+/** The net effect on the rows of one layout without identity, by the text of the whole row. Throws CF3202 when an update comes without the row as it was. */
 export class CountedRows {
   readonly layout: Layout
   readonly rows = new Map<string, CountedRow>()
@@ -196,6 +199,7 @@ export class CountedRows {
 /** What is to be done for a row; `put` writes it whole whether or not it is there. */
 export type NetKind = 'delete' | 'insert' | 'update' | 'put'
 
+/** The least that brings the row on the applied side to what it is in the end. Pure. */
 export function kindOf(row: NetRow): NetKind {
   if (row.after === null) return 'delete'
   if (row.before === 'absent') return row.replaced ? 'put' : 'insert'

@@ -19,6 +19,7 @@ export interface Layout {
   readonly routeInKey: boolean
 }
 
+/** Where the relation holds the columns of the table. A key column that the stream does not send gets the cell -1. Pure. */
 export function layoutOf(table: DirectedTable, relation: Relation): Layout {
   const cellByName = new Map(relation.columns.map((column, index) => [column.name, index]))
   const inputs = table.columns.filter(

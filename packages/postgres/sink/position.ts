@@ -9,6 +9,7 @@ export interface Position {
   readonly offset: number
 }
 
+/** Nothing is applied yet. */
 export const startPosition: Position = { lsn: zeroLsn, offset: 0 }
 
 /** Negative when `a` is before `b`. */

@@ -79,6 +79,7 @@ export const writerTables: readonly ResolvedTable[] = [
   ),
 ]
 
+/** The tables that a random writer writes to, without foreign keys. */
 export const writerSql = `
 CREATE TABLE setting (code text PRIMARY KEY, value text);
 CREATE TABLE account (id bigint PRIMARY KEY, tenant text NOT NULL, name text, body text);
@@ -99,6 +100,7 @@ CREATE INDEX ON entry (account);
 CREATE INDEX ON remark (entry);
 `
 
+/** Their foreign keys, for the databases that shall have them. */
 export const writerForeignKeysSql = `
 ALTER TABLE entry ADD FOREIGN KEY (account) REFERENCES account ON DELETE CASCADE ON UPDATE CASCADE;
 ALTER TABLE task ADD FOREIGN KEY (project) REFERENCES project (id) ON DELETE CASCADE;

@@ -372,6 +372,7 @@ const noKeys: Keys = new Map()
 const noKeyTexts: ReadonlySet<string> = new Set()
 const listOf = { insert: 'inserts', update: 'updates', put: 'puts' } as const
 
+/** Nothing to do yet; a new one at each call, for it is filled. */
 export function emptyWork(): TargetWork {
   return { keyed: new Map(), counted: new Map() }
 }

@@ -51,6 +51,7 @@ export interface RunningStream {
   stop(): Promise<void>
 }
 
+/** Both sides of a plan on databases of their own. `close` ends the streams and drops the databases. */
 export class SinkBench {
   readonly migration: MigrationId = newMigrationId()
   readonly databases = new Map<ShardId, TestDatabase>()

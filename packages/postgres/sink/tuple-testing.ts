@@ -6,9 +6,11 @@ import type { DirectedTable } from './direction.ts'
 import { type Layout, layoutOf } from './layout.ts'
 import { cellOf, tupleOf } from './tuple.ts'
 
+/** Stands for a TOAST value that the stream leaves out. */
 export const unchanged = Symbol('a cell that was not sent')
 export type Value = string | null | typeof unchanged
 
+/** A tuple of text cells. */
 export function tuple(...values: Value[]): Tuple {
   return tupleOf(
     values.map((value) => ({
@@ -18,6 +20,7 @@ export function tuple(...values: Value[]): Tuple {
   )
 }
 
+/** The cells of a tuple as texts; the inverse of `tuple`. */
 export function values(of: Tuple): Value[] {
   return Array.from(of.lengths, (_, cell) => {
     const { value } = cellOf(of, cell)
@@ -25,6 +28,7 @@ export function values(of: Tuple): Value[] {
   })
 }
 
+/** The layout of the table in the stream that `testRelation` describes. */
 export function testLayout(table: ResolvedTable): Layout {
   const columns = table.columns.map((column) => ({
     from: column.source,
@@ -48,6 +52,7 @@ export function testLayout(table: ResolvedTable): Layout {
   return layoutOf(directed, testRelation(table))
 }
 
+/** How the stream would describe the table. */
 export function testRelation(table: ResolvedTable): Relation {
   const names: readonly string[] = table.identity.kind === 'key' ? table.identity.columns : []
   return {
@@ -64,9 +69,11 @@ export function testRelation(table: ResolvedTable): Relation {
   }
 }
 
+/** The message of an insert. */
 export function inserted(relation: Relation, after: Tuple): RowMessage {
   return { tag: 'insert', xid: null, relation, after }
 }
+/** The message of an update; `before` is the old key, or the whole old row. */
 export function updated(
   relation: Relation,
   after: Tuple,
@@ -75,6 +82,7 @@ export function updated(
 ): RowMessage {
   return { tag: 'update', xid: null, relation, before: before && { kind, tuple: before }, after }
 }
+/** The message of a delete; `before` is the key, or the whole row. */
 export function deleted(relation: Relation, before: Tuple, kind: 'key' | 'full' = 'key'): RowMessage {
   return { tag: 'delete', xid: null, relation, before: { kind, tuple: before } }
 }

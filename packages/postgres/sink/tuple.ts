@@ -23,6 +23,7 @@ export interface Cell {
   readonly binary: boolean
 }
 
+/** One cell of the tuple. Its bytes are those of the tuple, not a copy. */
 export function cellOf(tuple: Tuple, cell: number): Cell {
   const length = tuple.lengths[cell]!
   if (length === nullCell) return { value: null, binary: false }

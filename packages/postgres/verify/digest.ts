@@ -13,12 +13,15 @@ export interface Digest {
   readonly misplaced: number
 }
 
+/** Of no rows; adding it changes nothing. */
 export const emptyDigest: Digest = { rows: 0, sum: 0n, misplaced: 0 }
 
+/** The digest of both sets of rows together. Pure, in any order. */
 export function addDigests(a: Digest, b: Digest): Digest {
   return { rows: a.rows + b.rows, sum: a.sum + b.sum, misplaced: a.misplaced + b.misplaced }
 }
 
+/** Whether both stand for the same rows, as far as hashes tell; where rows lie does not count. */
 export function sameDigest(a: Digest, b: Digest): boolean {
   return a.rows === b.rows && a.sum === b.sum
 }

@@ -50,6 +50,7 @@ export function keyText(key: Key): string {
   return key.length === 1 ? key[0]! : key.join('\0')
 }
 
+/** The key that `keyText` made the string of. */
 export function keyOfText(text: string): Key {
   return text.split('\0')
 }

@@ -39,6 +39,7 @@ export async function tableRanges(
   }))
 }
 
+/** About how many rows of the table the shard holds: what the last ANALYZE found on a page, times the pages that there are now. Reads no rows. */
 export async function estimatedRows(
   comparison: Comparison,
   table: ComparedTable,

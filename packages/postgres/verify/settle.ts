@@ -142,6 +142,7 @@ function sameRows(rows: readonly Occurrence[], others: readonly Occurrence[]): b
   return sorted(rows).every((hash, index) => hash === theirs[index])
 }
 
+/** Whether nobody wrote to the rows in between: the same number of them, and none with a version that was not there before. */
 export function sameVersions(before: readonly Occurrence[], after: readonly Occurrence[]): boolean {
   if (before.length !== after.length) return false
   const versions = new Set(before.map((row) => `${row.shard} ${row.version}`))

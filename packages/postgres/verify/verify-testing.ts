@@ -49,12 +49,15 @@ export interface RigOptions {
   readonly transforms?: (name: string) => ReversibleTransform
 }
 
+/** The migration that a rig's writers write as. */
 export const rigMigration = asMigrationId('mig_0123456789ef')
 
+/** The context of a task that nothing throttles or watches. */
 export function taskContext(signal = new AbortController().signal): TaskContext {
   return { epoch: asEpoch(1), lease: 'verify', signal, report: () => {}, throttle: async () => {} }
 }
 
+/** Databases with their tables on both sides, and a verification over them. Not a row moves by itself. The caller closes it, which drops the databases. */
 export async function makeRig(options: RigOptions): Promise<Rig> {
   const databases = new Map<string, TestDatabase>()
   const all = [...options.shards.source, ...options.shards.target]
