@@ -1,7 +1,7 @@
 // `npm test [-- PATH …] [--name PATTERN] [--pure | --pg]`: finds the tests, sets up what they need, runs them.
 //
 // Pure tests share one process, which is many times faster than a process each. Tests on a real database get a
-// process each, two at a time, so that a killed server or a leaked connection stays with the test that caused it.
+// process each, three at a time, so that a killed server or a leaked connection stays with the test that caused it.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from 'node:test'
@@ -16,7 +16,7 @@ import { runInSharedProcess } from './shared-process.ts'
 /** For one file of database tests, and for any single test. */
 const fileTimeoutMs = 600_000
 /** Each database test file runs a few PostgreSQL servers beside it. */
-const databaseConcurrency = 2
+const databaseConcurrency = 3
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -10,6 +10,7 @@ import type { ChangeStream } from '../changes/read.ts'
 import type { StreamEvent } from '../changes/transaction.ts'
 import { codeOf } from '../connection/connection-failure.ts'
 import { isTransient } from '../connection/transient.ts'
+import { fenceMessagePrefix } from '../cutover/fence-transaction.ts'
 import { Applier, applyFailure } from './apply-batch.ts'
 import { Batcher, type MeasuredBatch, type StreamItem } from './batcher.ts'
 import { copiedPositions } from './copied-positions.ts'
@@ -178,6 +179,7 @@ class FollowRun {
   async #readAll(): Promise<void> {
     try {
       for await (const event of this.#stream) {
+        if (event.kind === 'message' && event.prefix === fenceMessagePrefix) this.#meter.fenced(event.lsn)
         this.#batcher.add(event)
         this.#added.give()
         while (this.#batcher.full && !this.#stop.signal.aborted) await this.#taken.wait()

@@ -23,6 +23,8 @@ export class StreamMeter {
   #told = 0
   #pending: NodeJS.Timeout | null = null
   #expectedTold: Lsn | null = null
+  /** Where a fence was met in the log and is not proven yet. */
+  #fence: Lsn | null = null
   #marks: { readonly at: number; readonly rows: number }[] = []
   /** How far the server has sent, and when the oldest change was committed that is not applied. */
   source: { readonly received: () => Lsn; readonly oldestMs: () => number | null } = {
@@ -56,13 +58,20 @@ export class StreamMeter {
     this.changed()
   }
 
+  /** The log has come to a fence: writers are held from here on, and somebody waits for us to pass it, though their word may not have arrived yet. */
+  fenced(lsn: Lsn): void {
+    this.#fence = lsn
+    this.changed()
+  }
+
   /** Something moved: tells it now if somebody waits for just that, or soon. */
   changed(): void {
-    const expected = this.#observer.expected?.() ?? null
+    const expected = this.#fence ?? this.#observer.expected?.() ?? null
     if (expected === null) this.#expectedTold = null
     else if (expected !== this.#expectedTold) {
       if (this.#listener.proven() >= expected) {
         this.#expectedTold = expected
+        this.#fence = null
         this.#tell()
         return
       }

@@ -176,7 +176,7 @@ export class TouchedKeys implements TouchListener {
         const batch = wanted ? this.#take() : null
         if (batch) await this.#compare(batch)
         const looked = first && ((await this.#lookAgain()) || (await this.#compareWhole()))
-        this.trouble = null
+        if (batch || looked) this.trouble = null
         if (batch) await this.#gather()
         else if (!looked) await this.#idle()
       } catch (error) {
