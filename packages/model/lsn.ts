@@ -5,6 +5,9 @@ export type Lsn = Brand<bigint, 'Lsn'>
 
 export const zeroLsn = 0n as Lsn
 
+/** Past every position there will be. */
+export const endOfLog = (2n ** 64n - 1n) as Lsn
+
 /** Reads PostgreSQL's `XXXXXXXX/XXXXXXXX`. Throws a RangeError on anything else. */
 export function parseLsn(text: string): Lsn {
   const match = /^([0-9A-Fa-f]{1,8})\/([0-9A-Fa-f]{1,8})$/.exec(text)

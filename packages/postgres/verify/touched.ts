@@ -1,7 +1,7 @@
 import { systemClock } from '@crossfade/model/clock.ts'
 import { Failure, reasonOf } from '@crossfade/model/failure.ts'
 import type { ShardId } from '@crossfade/model/ids.ts'
-import { asLsn, type Lsn, minLsn, zeroLsn } from '@crossfade/model/lsn.ts'
+import { asLsn, endOfLog, type Lsn, minLsn, zeroLsn } from '@crossfade/model/lsn.ts'
 import type { Mismatch } from '@crossfade/model/mismatch.ts'
 import type { Side } from '@crossfade/model/stage.ts'
 import { tableKey } from '@crossfade/model/table-name.ts'
@@ -19,9 +19,8 @@ import { verifyRange } from './verify-range.ts'
 
 /** Keys that are compared by one pair of statements. */
 const batchKeysMax = 1_000
-/** Tables of a batch that are looked at beside each other; and while somebody waits. */
+/** Tables of a batch that are looked at beside each other. */
 const groupsAtOnce = 3
-const hurriedGroupsAtOnce = 8
 /** Batches that are compared beside each other. */
 const batchesMax = 2
 /**
@@ -213,7 +212,7 @@ export class TouchedKeys implements TouchListener {
     const begun = performance.now()
     try {
       while (groups.length > 0) {
-        const together = groups.slice(0, this.#hurried ? hurriedGroupsAtOnce : groupsAtOnce)
+        const together = groups.slice(0, groupsAtOnce)
         await Promise.all(together.map(([ordinal, touches]) => this.#compareGroup(ordinal, touches)))
         groups.splice(0, together.length)
       }
@@ -433,5 +432,4 @@ interface Doubt {
 const nothing: readonly Occurrence[] = []
 /** Unlike every row, so that a key nobody could look at is never taken for one that stayed as it was. */
 const unseen: readonly Occurrence[] = [{ shard: '' as ShardId, hash: '', version: '', misplaced: false }]
-const endOfLog = asLsn(2n ** 64n - 1n)
 const noPositions: ReadonlyMap<ShardId, Lsn> = new Map()

@@ -1,5 +1,6 @@
 import { Failure, fail, reasonOf } from '@crossfade/model/failure.ts'
 import { asEpoch, type ShardId } from '@crossfade/model/ids.ts'
+import { endOfLog } from '@crossfade/model/lsn.ts'
 import { authority, otherSide, type Side } from '@crossfade/model/stage.ts'
 import type { FencePoint } from '@crossfade/pipeline/data-plane.ts'
 import type { Routing } from '@crossfade/routing/routing.ts'
@@ -12,6 +13,8 @@ import { streamState } from './lag.ts'
 const retryRestMs = 500
 /** How long a started cutover may wait for lag and long transactions before it says so as a failure (which is tried again). */
 const preflightMsMax = 60_000
+/** Before the order the streams work for so long as if they were waited for, so that their sessions are open and their statements prepared when they are. */
+const rehearsalMs = 300
 /** The streams tell when they have passed the fence; this only bounds how long a lost message is not noticed. */
 const drainLookMs = 20
 
@@ -45,6 +48,7 @@ export async function cutOver(ports: StepPorts, to: Side): Promise<void> {
       const units = group.filter((unit) => routing.authority[unit] !== to)
       if (units.length === 0) break
       await preflight(ports, to, units)
+      await rehearse(ports, to)
       const outcome = await attemptCutover(ports, { to, units, attempt, routing })
       if (outcome.flipped) break
       if (attempt >= ports.plan.cutover.attemptsMax) {
@@ -212,6 +216,12 @@ async function preflight(ports: StepPorts, to: Side, units: readonly ShardId[]):
     if (ports.clock.now() - started > preflightMsMax) throw fail('CF5003', { reason: obstacle })
     await ports.changed(retryRestMs, ports.signal)
   }
+}
+
+async function rehearse(ports: StepPorts, to: Side): Promise<void> {
+  await ports.streams.expect(ports.plan[otherSide(to)].shards.map(({ id }) => ({ shard: id, lsn: endOfLog })))
+  await ports.clock.sleep(rehearsalMs, ports.signal)
+  await ports.streams.expect([])
 }
 
 async function findObstacle(ports: StepPorts, from: Side, to: Side, units: readonly ShardId[]): Promise<string | null> {
