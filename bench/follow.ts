@@ -28,6 +28,8 @@ const versions = [14, 15]
 const plugin = 'wal2json'
 const settings = { shared_buffers: '256MB', max_wal_size: '4GB' }
 const run = promisify(execFile)
+/** A peer that has not come to the end by then is said not to have. */
+const peerMsMax = 120_000
 
 const place = installationWith(plugin, versions)
 const skipped = !installed('pgcopydb')
@@ -93,7 +95,11 @@ async function measure(
     await stream.drop()
     await run('pgcopydb', ['stream', 'sentinel', 'set', 'apply', '--source', there])
     const started = performance.now()
-    await run('pgcopydb', ['follow', ...ends, ...names, '--resume', '--not-consistent', '--endpos', position!['lsn']!])
+    const follow = ['follow', ...ends, ...names, '--resume', '--not-consistent', '--endpos', position!['lsn']!]
+    await run('pgcopydb', follow, { timeout: peerMsMax }).catch((error: { readonly killed?: boolean }) => {
+      if (error.killed) throw new Error(`pgcopydb follow did not come to the end within ${peerMsMax / 1_000} s`)
+      throw error
+    })
     const seconds = (performance.now() - started) / 1_000
     for (const url of [ours, theirs]) await requireSameItems(there, url)
     return { crossfade, pgcopydb: Math.round(Number(changed!['changes']) / seconds) }

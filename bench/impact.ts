@@ -17,6 +17,7 @@ import { spawnTraffic } from '@crossfade/simulator/spawn-traffic.ts'
 import { openCrossfade } from 'crossfade/wiring/open.ts'
 import { sql } from './connection.ts'
 import { median } from './median.ts'
+import { peakMegabytes } from './resident-memory.ts'
 import { until } from './until.ts'
 
 const { values: options } = parseArgs({
@@ -99,7 +100,8 @@ async function measure(): Promise<Record<string, unknown>> {
     }
     const { errors } = await traffic.stop()
     if (errors > 0) throw new Error(`${errors} writes failed`)
-    return { p95Ratio: median(pairs), least: Math.min(...pairs), most: Math.max(...pairs), pairs }
+    const workerMb = peakMegabytes(worker.pid!)
+    return { p95Ratio: median(pairs), least: Math.min(...pairs), most: Math.max(...pairs), pairs, workerMb }
   } finally {
     worker.stdin.end()
     await crossfade.close()

@@ -1,10 +1,10 @@
 // The tour (`npm start -- --headless --json`), several times: the write pause of its cutovers, what was lost, how long it took, and the memory of its process.
 // Options: --rounds N (3), --rows N, --json. The last line is one JSON object.
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { TourSummary } from 'crossfade/tour/summary.ts'
+import { peakMegabytes } from './resident-memory.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -44,7 +44,7 @@ function tour(): Promise<TourSummary> {
       output += String(chunk)
     })
     const watching = setInterval(() => {
-      residentMb = Math.max(residentMb, residentMegabytes(child.pid!))
+      residentMb = Math.max(residentMb, peakMegabytes(child.pid!))
     }, memoryEveryMs)
     child.once('close', () => {
       clearInterval(watching)
@@ -55,12 +55,4 @@ function tour(): Promise<TourSummary> {
       }
     })
   })
-}
-
-function residentMegabytes(pid: number): number {
-  try {
-    return Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024)
-  } catch {
-    return 0
-  }
 }

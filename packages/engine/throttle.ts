@@ -1,9 +1,10 @@
 import type { ShardId } from '@crossfade/model/ids.ts'
 import type { ThrottleLimits } from '@crossfade/pipeline/resolved-plan.ts'
 
-/** Where the copy begins when a latency budget is set, and the steps of the loop (bytes per second). */
-export const rateBytesFirst = 32 * 1024 * 1024
-export const rateBytesMin = 512 * 1024
+/** Where the copy begins when a latency budget is set, and the least of all rates (bytes per second): the loop feels its way up from there. */
+export const rateBytesMin = 1024 * 1024
+/** So many looks are taken at the least rate first, so that there is something to compare with. */
+export const listeningLooks = 5
 /** Over this the loop lets go: nothing is gained by counting. */
 export const rateBytesMax = 1024 * 1024 * 1024
 const rateBytesStep = 4 * 1024 * 1024
@@ -13,14 +14,8 @@ const recentLooks = 5
 /** The baseline is a low quantile of the last looks: what the system answers in when we hardly disturb it. */
 const baselineLooksMax = 300
 const baselineQuantile = 0.2
-/**
- * A system that is slow while the rate is at its least is so without us. Looks at the least rate count once what went on before has died down, and over so many of them; then
- * their median is a baseline too. Without it the spread of a busy system's own latency would hold the rate down for ever.
- */
-const settlingLooks = 3
-const quietLooks = 5
 /** Under this a difference is noise of the clock and of the network. */
-const noiseMsMax = 0.3
+const noiseMsMax = 0.15
 
 /** What is seen of the live system at one moment. Null: not known. */
 export interface ThrottleLook {
@@ -54,15 +49,11 @@ export interface ThrottleDecision {
 export class Throttle {
   readonly #limits: ThrottleLimits
   readonly #latencies: number[] = []
-  /** Latencies at the least rate, without a break; and what they came to when there were last enough of them. */
-  readonly #quiet: number[] = []
-  #quietBaseline = 0
-  #quietAge = 0
   #rate: number | null
 
   constructor(limits: ThrottleLimits) {
     this.#limits = limits
-    this.#rate = limits.latencyBudget === null ? null : rateBytesFirst
+    this.#rate = limits.latencyBudget === null ? null : rateBytesMin
   }
 
   decide(look: ThrottleLook): ThrottleDecision {
@@ -70,10 +61,9 @@ export class Throttle {
     if (look.latencyMs !== null) {
       this.#latencies.push(look.latencyMs)
       if (this.#latencies.length > baselineLooksMax) this.#latencies.shift()
-      this.#listenAtLeast(look.latencyMs)
     }
     const latencyMs = quantile(this.#latencies.slice(-recentLooks), 0.5)
-    const baselineMs = this.#baseline()
+    const baselineMs = quantile(this.#latencies, baselineQuantile)
     const seen = { latencyMs, baselineMs, budget }
     const walExceeded = look.walHeld && look.walHeld.bytes > this.#limits.walBytesMax ? look.walHeld : null
     const pause = this.#reasonToPause(look)
@@ -93,6 +83,8 @@ export class Throttle {
         walExceeded,
       }
     }
+    if (this.#latencies.length <= listeningLooks)
+      return { state: 'slowed', reason: 'listens first', bytesPerSecondMax: this.#lower(1), ...seen, walExceeded }
     const limit = baselineMs * (1 + budget) + noiseMsMax
     const figures = `latency ${round(latencyMs)} ms, baseline ${round(baselineMs)} ms, budget ${round(budget * 100)} %`
     if (latencyMs > limit)
@@ -112,25 +104,6 @@ export class Throttle {
       ...seen,
       walExceeded,
     }
-  }
-
-  #listenAtLeast(latencyMs: number): void {
-    this.#quietAge += 1
-    if (this.#quietAge > baselineLooksMax) this.#quietBaseline = 0
-    if (this.#rate === null || this.#rate > rateBytesMin) {
-      this.#quiet.length = 0
-      return
-    }
-    this.#quiet.push(latencyMs)
-    const settled = this.#quiet.slice(settlingLooks)
-    if (settled.length < quietLooks) return
-    this.#quietBaseline = quantile(settled.slice(-quietLooks), 0.5)!
-    this.#quietAge = 0
-  }
-
-  #baseline(): number | null {
-    const low = quantile(this.#latencies, baselineQuantile)
-    return low === null ? null : Math.max(low, this.#quietBaseline)
   }
 
   #lower(factor: number): number {
