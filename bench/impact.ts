@@ -34,7 +34,7 @@ const asker = { actor: 'bench' }
 const tenants = tenantIds(40)
 const writers = 8
 const systemRows = 100_000
-/** Beside the live tables, so that a copy outlasts any window: the throttle lets 32 MiB pass in the first second and 4 MiB more in each one after. */
+/** Beside the live tables, so that a copy outlasts any window: the throttle lets a mebibyte pass in each of the first seconds and 4 MiB more in each one after. */
 const archiveRows = Math.ceil(Number(options['window-seconds']) * 300_000)
 const latencyBudget = 0.05
 /** What the end of a migration leaves behind (dropping, checkpoints) is over after this; the client program is warm after its first. */
