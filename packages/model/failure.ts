@@ -1,4 +1,5 @@
-import { type ErrorCode, type ErrorDefinition, errorDefinitions } from './error-codes.ts'
+import { type ErrorCode, errorDefinitions } from './error-codes.ts'
+import type { ErrorDefinition } from './error-definition.ts'
 
 export type Details = Readonly<Record<string, string | number | bigint | boolean | null | undefined>>
 

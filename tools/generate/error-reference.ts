@@ -1,5 +1,6 @@
-// docs/reference/errors.md, from the one file that defines the errors.
-import { type ErrorDefinition, errorDefinitions } from '@crossfade/model/error-codes.ts'
+// docs/reference/errors.md, from the definitions of the errors.
+import { errorDefinitions } from '@crossfade/model/error-codes.ts'
+import type { ErrorDefinition } from '@crossfade/model/error-definition.ts'
 import type { GeneratedFile } from './generators.ts'
 
 const codeRanges: Readonly<Record<string, string>> = {
@@ -27,7 +28,7 @@ export function errorReference(): GeneratedFile {
 
 const pageHead = `# Errors
 
-<!-- Generated from packages/model/error-codes.ts by \`npm run generate\`; do not edit. -->
+<!-- Generated from the codes in packages/model/error-codes.ts by \`npm run generate\`; do not edit. -->
 
 Every failure and finding of Crossfade has a code. This page says what each means and what to do. Words in braces are
 filled in when it happens. *Retry* says whether the same call may succeed later without anybody changing anything.
