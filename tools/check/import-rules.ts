@@ -13,22 +13,31 @@ export const allowedImports: Readonly<Record<string, readonly string[]>> = {
   'packages/tracks': ['packages/model', 'packages/pipeline', 'packages/routing', 'packages/stages'],
   'packages/engine': ['packages/model', 'packages/pipeline', 'packages/routing', 'packages/stages', 'packages/tracks'],
   'packages/simulator': ['packages/model', 'packages/routing', 'packages/client', 'packages/embedded'],
+  // The MCP platform. Its database knows only the model; the vault keeps its keys there.
+  'packages/catalog': ['packages/model'],
+  'packages/mcp-database': ['packages/model'],
+  'packages/vault': ['packages/model', 'packages/mcp-database'],
+  'packages/accounts': ['packages/model', 'packages/mcp-database'],
+  'packages/mcp': ['packages/model', 'packages/catalog', 'packages/mcp-database', 'packages/vault'],
+  // The HTTP edge: what stands between a socket and the runtime.
+  'packages/gateway': ['packages/model', 'packages/catalog', 'packages/mcp'],
   // The console talks to the API alone; of the code it knows the shapes that the API answers with (see below).
   'apps/console': [],
   // `crossfade server` starts the server, and the commands that need one run it in their own process: the one place
   // where an app is part of another.
-  'apps/cli': ['packages/*', 'apps/server'],
+  'apps/cli': ['packages/*', 'apps/server', 'apps/gateway'],
   'apps/server': ['packages/*'],
-  scenarios: ['packages/*', 'apps/cli', 'apps/server'],
+  'apps/gateway': ['packages/*'],
+  scenarios: ['packages/*', 'apps/cli', 'apps/server', 'apps/gateway'],
   // Takeovers and impact are measured on the worker process and the harness that the fault runs use.
-  bench: ['packages/*', 'apps/cli', 'apps/server', 'scenarios'],
+  bench: ['packages/*', 'apps/cli', 'apps/server', 'apps/gateway', 'scenarios'],
   examples: ['packages/*'],
-  tools: ['packages/*', 'apps/cli', 'apps/server'],
+  tools: ['packages/*', 'apps/cli', 'apps/server', 'apps/gateway'],
 }
 
 /** What may be imported as types alone, besides. */
 export const allowedAsTypes: Readonly<Record<string, readonly string[]>> = {
-  'apps/console': ['packages/model', 'packages/engine', 'packages/stages', 'apps/server'],
+  'apps/console': ['packages/model', 'packages/engine', 'packages/stages', 'apps/server', 'apps/gateway'],
 }
 
 /** What tests may import besides: real servers, and the programs set up for them. */
@@ -36,7 +45,7 @@ export const allowedInTests: readonly string[] = ['packages/embedded', 'tools']
 
 /** The console's tests run the real server and engine, and look at them through a browser. */
 export const allowedInTestsOf: Readonly<Record<string, readonly string[]>> = {
-  'apps/console': ['packages/*', 'apps/server'],
+  'apps/console': ['packages/*', 'apps/server', 'apps/gateway'],
 }
 
 /** Files that exist for tests but are not tests themselves: same liberties. */

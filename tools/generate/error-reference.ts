@@ -12,14 +12,24 @@ const codeRanges: Readonly<Record<string, string>> = {
   6: 'Engine, leases and the control database',
   7: 'API, command line and client',
   8: 'Embedded PostgreSQL and this installation',
+  10: 'The catalog of services',
+  11: 'The vault and its keys',
+  12: 'Instances, tokens and accounts',
+  13: 'Tools and upstream services',
+  14: 'The edge, workers and processes',
   9: 'Faults of Crossfade itself',
+}
+
+/** `1` of CF1001, `10` of CF10001: the last three digits count within a range. */
+function rangeOf(code: string): string {
+  return code.slice(2, -3)
 }
 
 /** A page with one section per code, in the order of the codes. */
 export function errorReference(): GeneratedFile {
   const definitions = Object.entries(errorDefinitions as Record<string, ErrorDefinition>)
-  const sections = Object.entries(codeRanges).flatMap(([digit, title]) => {
-    const members = definitions.filter(([code]) => code.startsWith(`CF${digit}`)).sort(([a], [b]) => a.localeCompare(b))
+  const sections = Object.entries(codeRanges).flatMap(([range, title]) => {
+    const members = definitions.filter(([code]) => rangeOf(code) === range).sort(([a], [b]) => a.localeCompare(b))
     return members.length === 0 ? [] : [`## ${title}\n\n${members.map(section).join('\n')}`]
   })
   const content = `${pageHead}\n${sections.join('\n')}`
