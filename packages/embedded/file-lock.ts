@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { systemClock } from '@crossfade/model/clock.ts'
+import { isAlive } from './processes.ts'
 
 const retryMs = 50
 const waitMsMax = 60_000
@@ -18,16 +19,6 @@ export async function withFileLock<Result>(path: string, work: () => Promise<Res
     return await work()
   } finally {
     rmSync(path, { force: true })
-  }
-}
-
-/** Whether a process of that id runs on this machine, whoever owns it. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 
