@@ -1,4 +1,61 @@
 import type { ErrorDefinition } from './error-definition.ts'
 
 /** CF14xxx the edge, workers and processes of the platform. */
-export const processErrors = {} as const satisfies Readonly<Record<string, ErrorDefinition>>
+export const processErrors = {
+  CF14001: {
+    sentence: 'The {part} of this request is not one that this server answers to.',
+    remedy: 'Use the address that the console shows; the operator can add names with --allow-host and --allow-origin.',
+    retry: false,
+  },
+  CF14002: {
+    sentence: 'An instance does not answer {method}.',
+    remedy: 'MCP clients use POST, GET and DELETE: see https://modelcontextprotocol.io.',
+    retry: false,
+  },
+  CF14003: {
+    sentence: 'There is no service {service} here any more.',
+    remedy: 'See what there is with `crossfade mcp services`; the operator may have taken it out of the catalog.',
+    retry: false,
+  },
+  CF14004: {
+    sentence: 'The body of this request is larger than {bytes} bytes.',
+    remedy: 'Send less at once; files go to the upstream in parts.',
+    retry: false,
+  },
+  CF14005: {
+    sentence: 'The body of this request is in a content encoding.',
+    remedy: 'Send it as it is, without a content-encoding header.',
+    retry: false,
+  },
+  CF14006: {
+    sentence: 'The body of this request ended before it was complete.',
+    remedy: 'Send it again.',
+    retry: true,
+  },
+  CF14007: {
+    sentence: 'Nothing could listen on {host}:{port}: {reason}.',
+    remedy: 'Choose another port with --port, or end the program that has this one.',
+    retry: false,
+  },
+  CF14008: {
+    sentence: 'A worker did not become ready: {reason}.',
+    remedy: 'Correct what it says, then run `crossfade mcp serve` again.',
+    retry: false,
+  },
+  CF14009: {
+    sentence: 'No server answers at {url}: {reason}.',
+    remedy: 'Start it with `crossfade mcp serve`, or name another with --url.',
+    retry: true,
+  },
+  CF14010: {
+    sentence: 'There is no token for the server at {url}.',
+    remedy:
+      'Run this in the directory where `crossfade mcp serve` runs, or give a personal token of the console with --token-file or CROSSFADE_MCP_TOKEN.',
+    retry: false,
+  },
+  CF14011: {
+    sentence: 'To listen on {host} the public address must be known.',
+    remedy: 'Give it with --base-url, such as https://mcp.example.com.',
+    retry: false,
+  },
+} as const satisfies Readonly<Record<string, ErrorDefinition>>

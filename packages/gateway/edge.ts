@@ -1,0 +1,157 @@
+// What stands between a socket and the runtime: who may ask, for which instance, with how large a body.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Catalog } from '@crossfade/catalog/catalog.ts'
+import type { InstanceDirectory, InstanceSession, PresentedSecret } from '@crossfade/mcp/instances/session.ts'
+import type { McpRuntime } from '@crossfade/mcp/runtime/runtime.ts'
+import type { ServiceType } from '@crossfade/model/platform-ids.ts'
+import { asFailure, refuse, refuseWith } from './answers.ts'
+import { challenge } from './challenge.ts'
+import { type HostRules, hostCheck } from './host-check.ts'
+import { type InstancePath, parseInstancePath, redactPath } from './instance-path.ts'
+import { type BodyOutcome, readBody } from './read-body.ts'
+
+/** A request's body, at most: SDK clients send a few kilobytes, a file as base64 some megabytes. */
+export const bodyBytesMax = 8 * 1024 * 1024
+/** What a client is told to wait while the database is out of reach. */
+const retryAfterSeconds = 2
+
+export interface EdgeOptions {
+  /** The catalog of this moment; another one after a reload. A request keeps the one it began with. */
+  readonly catalog: () => Catalog
+  readonly directory: InstanceDirectory
+  readonly runtime: McpRuntime
+  readonly hosts: HostRules
+  /** Public address, without a slash at the end: stands in the challenge of a 401. */
+  readonly baseUrl: string
+  /** Told of everything that is no answer to a client's own mistake. Paths are redacted. */
+  readonly onTrouble?: (trouble: { readonly path: string; readonly error: unknown }) => void
+}
+
+export interface Edge {
+  /**
+   * Serves a request to an instance. False, with nothing done, when the path is no instance's. Always ends the response otherwise.
+   * `fixedService` is the service of the static port that the request came to.
+   */
+  handle(request: IncomingMessage, response: ServerResponse, fixedService?: ServiceType | null): boolean
+}
+
+/** Makes the edge in front of a runtime. Holds no state but what `hostCheck` remembers. */
+export function createEdge(options: EdgeOptions): Edge {
+  const check = hostCheck(options.hosts)
+
+  return {
+    handle(request, response, fixedService = null) {
+      const path = parseInstancePath(request.url!, fixedService)
+      if (path === null) return false
+      const foreign = check(request.headers)
+      if (foreign !== null) refuseWith(response, 403, 'CF14001', { part: foreign })
+      else if (request.method === 'OPTIONS') preflight(request, response)
+      else if (!methods.has(request.method!))
+        refuseWith(response, 405, 'CF14002', { method: request.method }, { allow })
+      else open(request, response, path)
+      return true
+    },
+  }
+
+  function open(request: IncomingMessage, response: ServerResponse, path: InstancePath): void {
+    if (request.headers.origin !== undefined) allowOrigin(response, request.headers.origin)
+    const presented = presentedSecret(request, path)
+    if (presented === null) return refuseUnauthorized(response, path)
+    try {
+      const session = options.directory.open(path.instanceId, path.serviceType, presented)
+      if (!(session instanceof Promise)) return serve(request, response, path, session)
+      // The body waits in the socket meanwhile: nobody's bytes are read before it is known who sends them.
+      session.then(
+        (opened) => serve(request, response, path, opened),
+        (error: unknown) => refuseOpening(response, path, error),
+      )
+    } catch (error) {
+      refuseOpening(response, path, error)
+    }
+  }
+
+  function serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: InstancePath,
+    session: InstanceSession,
+  ): void {
+    const service = options.catalog().services.get(path.serviceType)
+    if (service === undefined) return refuseWith(response, 404, 'CF14003', { service: path.serviceType })
+    readBody(request, bodyBytesMax, (outcome) => {
+      if ('refused' in outcome) return refuseBody(response, outcome)
+      try {
+        const handled = options.runtime.handle(request, response, outcome.body, { session, service })
+        if (handled instanceof Promise) handled.catch((error: unknown) => trouble(request, response, error))
+      } catch (error) {
+        trouble(request, response, error)
+      }
+    })
+  }
+
+  function refuseOpening(response: ServerResponse, path: InstancePath, error: unknown): void {
+    const failure = asFailure(error)
+    if (failure.code === 'CF12001') return refuseUnauthorized(response, path, 'invalid_token')
+    if (failure.retry) return refuse(response, 503, failure, { 'retry-after': String(retryAfterSeconds) })
+    options.onTrouble?.({ path: `/${path.instanceId}/${path.serviceType}/`, error })
+    refuse(response, 500, failure)
+  }
+
+  function refuseUnauthorized(response: ServerResponse, path: InstancePath, error?: 'invalid_token'): void {
+    const header = challenge(options.baseUrl, path.instanceId, path.serviceType, error)
+    refuseWith(response, 401, 'CF12001', {}, { 'www-authenticate': header })
+  }
+
+  function trouble(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+    options.onTrouble?.({ path: redactPath(request.url!), error })
+    refuse(response, 500, asFailure(error))
+  }
+}
+
+const methods: ReadonlySet<string> = new Set(['POST', 'GET', 'DELETE'])
+const allow = 'POST, GET, DELETE, OPTIONS'
+
+/** A bearer token wins over the secret of the URL: whoever sends one means it. */
+function presentedSecret(request: IncomingMessage, path: InstancePath): PresentedSecret | null {
+  const header = request.headers.authorization
+  if (header !== undefined) {
+    if (header.length > 8 && header.slice(0, 7).toLowerCase() === 'bearer ') {
+      return { kind: 'bearer', secret: header.slice(7).trim() }
+    }
+    return null
+  }
+  return path.urlSecret === null ? null : { kind: 'url', secret: path.urlSecret }
+}
+
+const bodyRefusals = {
+  'too large': { status: 413, code: 'CF14004' },
+  encoded: { status: 415, code: 'CF14005' },
+  'cut short': { status: 400, code: 'CF14006' },
+} as const
+
+function refuseBody(response: ServerResponse, outcome: BodyOutcome & { refused: string }): void {
+  const { status, code } = bodyRefusals[outcome.refused]
+  // What is left of the body is not read, so the connection can't carry another request.
+  refuseWith(response, status, code, { bytes: bodyBytesMax }, { connection: 'close' })
+}
+
+function preflight(request: IncomingMessage, response: ServerResponse): void {
+  if (request.headers.origin !== undefined) allowOrigin(response, request.headers.origin)
+  response.writeHead(204, {
+    'access-control-allow-methods': allow,
+    'access-control-allow-headers':
+      'authorization, content-type, accept, last-event-id, mcp-protocol-version, mcp-session-id, mcp-method, mcp-name, traceparent',
+    'access-control-max-age': '600',
+  })
+  response.end()
+}
+
+/** The origin has passed the check, so its page may read the answer. */
+function allowOrigin(response: ServerResponse, origin: string): void {
+  response.setHeader('access-control-allow-origin', origin)
+  response.setHeader(
+    'access-control-expose-headers',
+    'mcp-session-id, mcp-protocol-version, www-authenticate, retry-after',
+  )
+  response.setHeader('vary', 'origin')
+}
