@@ -8,7 +8,7 @@ import { asFailure, refuse, refuseWith } from './answers.ts'
 import { challenge } from './challenge.ts'
 import { type HostRules, hostCheck } from './host-check.ts'
 import { type InstancePath, parseInstancePath, redactPath } from './instance-path.ts'
-import { type BodyOutcome, readBody } from './read-body.ts'
+import { type BodyRefusal, readBody } from './read-body.ts'
 
 /** A request's body, at most: SDK clients send a few kilobytes, a file as base64 some megabytes. */
 export const bodyBytesMax = 8 * 1024 * 1024
@@ -79,7 +79,7 @@ export function createEdge(options: EdgeOptions): Edge {
     const service = options.catalog().services.get(path.serviceType)
     if (service === undefined) return refuseWith(response, 404, 'CF14003', { service: path.serviceType })
     readBody(request, bodyBytesMax, (outcome) => {
-      if ('refused' in outcome) return refuseBody(response, outcome)
+      if ('refused' in outcome) return refuseBody(response, outcome.refused)
       try {
         const handled = options.runtime.handle(request, response, outcome.body, { session, service })
         if (handled instanceof Promise) handled.catch((error: unknown) => trouble(request, response, error))
@@ -129,8 +129,8 @@ const bodyRefusals = {
   'cut short': { status: 400, code: 'CF14006' },
 } as const
 
-function refuseBody(response: ServerResponse, outcome: BodyOutcome & { refused: string }): void {
-  const { status, code } = bodyRefusals[outcome.refused]
+function refuseBody(response: ServerResponse, refused: BodyRefusal): void {
+  const { status, code } = bodyRefusals[refused]
   // What is left of the body is not read, so the connection can't carry another request.
   refuseWith(response, status, code, { bytes: bodyBytesMax }, { connection: 'close' })
 }

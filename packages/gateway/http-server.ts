@@ -1,0 +1,73 @@
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { fail, reasonOf } from '@crossfade/model/failure.ts'
+
+/** Headers of a request, all of them. */
+const headerBytesMax = 16 * 1024
+/** From a connection's first byte to the end of its headers. */
+const headersMsMax = 10_000
+/** From there to the end of the body: who sends slower is cut off with 408. */
+const requestMsMax = 30_000
+/** How long an idle connection is kept: longer than load balancers keep theirs, so that they close first. */
+const keepAliveMsMax = 65_000
+/** How often slow connections are looked for. */
+const slowLookMs = 2_000
+/** Open connections of one worker; more wait in the kernel's queue or are refused by it. */
+const connectionsMax = 10_000
+const backlogMax = 1_024
+
+export interface ListenAddress {
+  readonly host: string
+  /** 0 takes a free one. */
+  readonly port: number
+  /** Several processes listen on the same port, and the kernel gives each connection to one of them. */
+  readonly shared: boolean
+}
+
+export interface ServerTimes {
+  readonly headersMs: number
+  readonly requestMs: number
+  readonly lookMs: number
+}
+
+/** Makes an HTTP server with the limits of the edge. Strict parsing: a request with both a length and chunks, or a bare line feed, is refused. */
+export function edgeServer(listener: RequestListener, times: Partial<ServerTimes> = {}): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: headerBytesMax,
+      headersTimeout: times.headersMs ?? headersMsMax,
+      requestTimeout: times.requestMs ?? requestMsMax,
+      connectionsCheckingInterval: times.lookMs ?? slowLookMs,
+      keepAliveTimeout: keepAliveMsMax,
+      insecureHTTPParser: false,
+      requireHostHeader: true,
+      noDelay: true,
+    },
+    listener,
+  )
+  server.maxConnections = connectionsMax
+  // What comes after a switch of protocols would not pass the edge.
+  server.on('upgrade', (_request, socket) => socket.destroy())
+  server.on('connect', (_request, socket) => socket.destroy())
+  return server
+}
+
+/** Listens; resolves with the port. Rejects with CF14007. */
+export function listenOn(server: Server, { host, port, shared }: ListenAddress): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(fail('CF14007', { host, port, reason: reasonOf(error) }, error)))
+    server.listen({ host, port, reusePort: shared, backlog: backlogMax }, () => {
+      const address = server.address()
+      resolve(typeof address === 'object' && address !== null ? address.port : port)
+    })
+  })
+}
+
+/** Lets requests under way finish for at most `closeMsMax`, then cuts what is left. */
+export async function closeServer(server: Server, closeMsMax: number): Promise<void> {
+  const cut = setTimeout(() => server.closeAllConnections(), closeMsMax)
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve())
+    server.closeIdleConnections()
+  })
+  clearTimeout(cut)
+}
