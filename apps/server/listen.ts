@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import type { MigrationService } from '@crossfade/engine/contract.ts'
 import { fail, reasonOf } from '@crossfade/model/failure.ts'
+import { startTracing } from '@crossfade/telemetry/tracing.ts'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Access } from './authentication.ts'
 import type { Planning } from './planning.ts'
 import { createServer, type Tls } from './server.ts'
 import { tokensOfFile } from './tokens-file.ts'
-import { startTracing } from './tracing.ts'
 
 export interface ListenOptions {
   readonly service: MigrationService

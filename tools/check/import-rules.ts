@@ -7,6 +7,7 @@ export const allowedImports: Readonly<Record<string, readonly string[]>> = {
   'packages/routing': ['packages/model'],
   'packages/pipeline': ['packages/model', 'packages/routing'],
   'packages/embedded': ['packages/model'],
+  'packages/telemetry': ['packages/model'],
   'packages/postgres': ['packages/model', 'packages/pipeline', 'packages/routing'],
   'packages/client': ['packages/model', 'packages/routing'],
   'packages/plan': ['packages/model', 'packages/pipeline', 'packages/routing'],

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { MigrationService } from '@crossfade/engine/contract.ts'
 import { startServer } from '@crossfade/server/listen.ts'
-import { createLogger, type LogLevel } from '@crossfade/server/logger.ts'
+import { createLogger, type LogLevel } from '@crossfade/telemetry/logger.ts'
 import { version } from '../version.ts'
 import { textPlanning } from './planning.ts'
 

@@ -1,14 +1,13 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
-import { tokenPrefix } from './make-token.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
 
 const hidden = '***'
-/** What must never be written, wherever in a line it stands: passwords in URLs, bearer tokens, our own tokens, `password=` of connection strings. */
+/** What must never be written, wherever in a line it stands: passwords in URLs, bearer tokens, our own tokens by their prefixes, `password=` of connection strings. */
 const secrets: readonly (readonly [RegExp, string])[] = [
   [/(:\/\/[^\s:/@"\\]*:)[^\s/@"\\]+@/g, `$1${hidden}@`],
   [/\b(Bearer\s+)[^\s"\\]+/gi, `$1${hidden}`],
-  [new RegExp(`${tokenPrefix}[\\w-]{16,}`, 'g'), `${tokenPrefix}${hidden}`],
+  [/(crossfade_|cf[ipu]_)[\w-]{16,}/g, `$1${hidden}`],
   [/\b(password\s*=\s*)[^\s"\\&]+/gi, `$1${hidden}`],
 ]
 

@@ -1,0 +1,35 @@
+import type { RoleUrls } from '@crossfade/mcp-database/roles.ts'
+import type { LogLevel } from '@crossfade/telemetry/logger.ts'
+
+/** Everything a worker must know; plain data, handed over a private channel because some of it is secret. */
+export interface WorkerSettings {
+  /** The working directory's home. */
+  readonly homeDirectory: string
+  readonly roles: RoleUrls
+  /** Generations of the master key, in the form of CROSSFADE_MCP_MASTER_KEY; null: from the home's file. */
+  readonly masterKey: string | null
+  readonly host: string
+  readonly port: number
+  /** Other workers listen on the same port. */
+  readonly shared: boolean
+  /** Every service's static port is listened on as well. */
+  readonly staticPorts: boolean
+  /** The only service served, on its own port: one process per service. Null: all of them. */
+  readonly onlyService: string | null
+  /** Public address, without a slash at the end. */
+  readonly baseUrl: string
+  readonly allowedHosts: readonly string[]
+  readonly allowedOrigins: readonly string[]
+  /** Private `host:port` that upstreams may have: for upstreams of one's own. */
+  readonly allowedUpstreams: readonly string[]
+  readonly signUp: boolean
+  readonly healthChecks: boolean
+  readonly consoleDirectory: string | null
+  readonly logLevel: LogLevel
+  readonly version: string
+}
+
+export type ToWorker = { readonly kind: 'settings'; readonly settings: WorkerSettings } | { readonly kind: 'reload' }
+export type FromWorker =
+  | { readonly kind: 'ready'; readonly port: number; readonly services: number }
+  | { readonly kind: 'failed'; readonly reason: string }

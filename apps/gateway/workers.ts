@@ -1,0 +1,118 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { join } from 'node:path'
+import { fail, reasonOf } from '@crossfade/model/failure.ts'
+import type { FromWorker, ToWorker, WorkerSettings } from './worker-settings.ts'
+
+const readyMsMax = 30_000
+/** What a worker gets to finish its requests; then it is killed. */
+const stopMsMax = 8_000
+/** A worker that dies is started again after this, doubled each time up to the most, until one has lived for `steadyMs`. */
+const restartMsFirst = 200
+const restartMsMax = 10_000
+const steadyMs = 30_000
+
+export interface WorkerPool {
+  /** Tells every worker, also those that are started later, to serve from the catalog as it is now. */
+  reload(): void
+  readonly pids: readonly number[]
+  stop(): Promise<void>
+}
+
+export interface WorkerPoolOptions {
+  readonly count: number
+  readonly settings: WorkerSettings
+  readonly onDeath: (death: { readonly pid: number; readonly how: string; readonly restartMs: number }) => void
+}
+
+/**
+ * Starts workers that share a port and keeps them running: one that dies is replaced. They end with this process, however it ends: their channel to it closes then.
+ * Resolves when all of them serve; rejects with CF14008 when one can't.
+ */
+export async function startWorkers(options: WorkerPoolOptions): Promise<WorkerPool> {
+  const children = new Set<ChildProcess>()
+  let stopping = false
+  let reloads = 0
+
+  const start = async (restartMs: number): Promise<void> => {
+    const child = fork(join(import.meta.dirname, 'worker-main.ts'), [], {
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+      serialization: 'advanced',
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    })
+    children.add(child)
+    const startedAt = performance.now()
+    const reloadsSeen = reloads
+    const ready = becomesReady(child, options.settings)
+    child.once('exit', (code, signal) => {
+      children.delete(child)
+      if (stopping) return
+      const lived = performance.now() - startedAt
+      const pause = lived > steadyMs ? restartMsFirst : restartMs
+      options.onDeath({ pid: child.pid!, how: signal ?? `exit code ${code}`, restartMs: pause })
+      setTimeout(() => {
+        // One that does not come up is tried again by its own exit.
+        if (!stopping) start(Math.min(pause * 2, restartMsMax)).catch(() => undefined)
+      }, pause).unref()
+    })
+    await ready
+    if (reloads !== reloadsSeen) tell(child, { kind: 'reload' })
+  }
+
+  const stop = async () => {
+    stopping = true
+    await Promise.all([...children].map(end))
+  }
+
+  try {
+    await Promise.all(Array.from({ length: options.count }, () => start(restartMsFirst)))
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return {
+    reload() {
+      reloads += 1
+      for (const child of children) tell(child, { kind: 'reload' })
+    },
+    get pids() {
+      return [...children].map(({ pid }) => pid!)
+    },
+    stop,
+  }
+}
+
+/** Hands the settings over the channel, never by arguments or environment: others may read those. */
+function becomesReady(child: ChildProcess, settings: WorkerSettings): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL')
+      reject(fail('CF14008', { reason: `nothing heard within ${readyMsMax / 1_000} s` }))
+    }, readyMsMax)
+    const ended = (how: string) => {
+      clearTimeout(timer)
+      reject(fail('CF14008', { reason: how }))
+    }
+    child.once('error', (error) => ended(reasonOf(error)))
+    child.once('exit', (code, signal) => ended(`it ended with ${signal ?? `exit code ${code}`}`))
+    child.on('message', (message: FromWorker) => {
+      if (message.kind === 'failed') ended(message.reason)
+      if (message.kind !== 'ready') return
+      clearTimeout(timer)
+      resolve()
+    })
+    tell(child, { kind: 'settings', settings })
+  })
+}
+
+function tell(child: ChildProcess, message: ToWorker): void {
+  if (child.connected) child.send(message, () => undefined)
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  child.kill('SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), stopMsMax)
+  await ended
+  clearTimeout(timer)
+}
