@@ -58,4 +58,10 @@ export const processErrors = {
     remedy: 'Give it with --base-url, such as https://mcp.example.com.',
     retry: false,
   },
+  CF14501: {
+    sentence: 'The limit {where} cannot be used: {reason}.',
+    remedy:
+      'Give a number above 0, or null for no limit, in the limits file; the names are in packages/mcp/limits/settings.ts.',
+    retry: false,
+  },
 } as const satisfies Readonly<Record<string, ErrorDefinition>>
