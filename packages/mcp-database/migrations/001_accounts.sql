@@ -254,8 +254,20 @@ CREATE TRIGGER oauth_access_tokens_tell_delete AFTER DELETE ON oauth_access_toke
   FOR EACH ROW WHEN (OLD.user_id IS NOT NULL AND OLD.revoked IS NULL AND OLD.expires_at > now())
   EXECUTE FUNCTION oauth_access_tokens_tell_change();
 
--- For the runtime role: whom an OAuth access token of ours stands for. No row: unknown, revoked, expired, or its user
--- or client is switched off.
+-- A client that the user lets in no more has no token from that moment on.
+CREATE FUNCTION oauth_consents_end_tokens() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  DELETE FROM public.oauth_access_tokens WHERE client_id = OLD.client_id AND user_id = OLD.user_id;
+  DELETE FROM public.oauth_refresh_tokens WHERE client_id = OLD.client_id AND user_id = OLD.user_id;
+  RETURN NULL;
+END
+$$;
+CREATE TRIGGER oauth_consents_end_tokens AFTER DELETE ON oauth_consents
+  FOR EACH ROW EXECUTE FUNCTION oauth_consents_end_tokens();
+
+-- For the runtime role: whom an OAuth access token of ours stands for. No row: unknown, revoked, expired, bound to a
+-- key that nobody here checks, or its user or client is switched off.
 CREATE FUNCTION find_oauth_access_token(p_token_hash text)
   RETURNS TABLE (user_id uuid, client_id text, resources jsonb, scopes jsonb, expires_at timestamptz)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -263,7 +275,7 @@ CREATE FUNCTION find_oauth_access_token(p_token_hash text)
   FROM public.oauth_access_tokens t
   JOIN public.users u ON u.id = t.user_id
   JOIN public.oauth_clients c ON c.client_id = t.client_id
-  WHERE t.token = p_token_hash AND t.revoked IS NULL AND t.expires_at > now()
+  WHERE t.token = p_token_hash AND t.revoked IS NULL AND t.expires_at > now() AND t.confirmation IS NULL
     AND u.is_active AND c.disabled IS NOT TRUE
 $$;
 
@@ -294,6 +306,7 @@ $$;
 
 -- Who may run them is granted with the roles (013).
 REVOKE ALL ON FUNCTION users_choose_role(), users_end_sessions(), oauth_access_tokens_tell_change(),
+  oauth_consents_end_tokens(),
   find_oauth_access_token(text), find_linked_user(text, text), find_user_by_verified_email(text),
   find_instance_owner(text, text) FROM PUBLIC;
 
@@ -306,6 +319,7 @@ DROP FUNCTION find_oauth_access_token(text);
 DROP TABLE oauth_client_assertions, oauth_consents, oauth_access_tokens, oauth_refresh_tokens, oauth_client_resources,
   oauth_resources, oauth_clients, sign_in_rates, verifications, accounts, sessions;
 DROP FUNCTION oauth_access_tokens_tell_change();
+DROP FUNCTION oauth_consents_end_tokens();
 DROP TRIGGER users_end_sessions ON users;
 DROP FUNCTION users_end_sessions();
 DROP TRIGGER users_choose_role ON users;

@@ -14,10 +14,11 @@ CREATE TABLE api_tokens (
 CREATE INDEX api_tokens_user_id_idx ON api_tokens (user_id);
 
 -- For the accounts role: the platform mints a token for a user that it has just made sure of (a local installation's
--- owner). Anybody else goes through row-level security.
+-- owner); earlier ones of that name end. Anybody else goes through row-level security.
 CREATE FUNCTION create_api_token_of(
   p_user_id uuid, p_name text, p_secret_hash bytea, p_scopes text[], p_expires_at timestamptz
 ) RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  UPDATE public.api_tokens SET revoked_at = now() WHERE user_id = p_user_id AND name = p_name AND revoked_at IS NULL;
   INSERT INTO public.api_tokens (user_id, name, secret_hash, scopes, expires_at)
   VALUES (p_user_id, p_name, p_secret_hash, p_scopes, p_expires_at)
   RETURNING id
