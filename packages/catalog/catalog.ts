@@ -86,7 +86,13 @@ export type CallBody =
       readonly kind: 'members'
       readonly contentType: string
       readonly encoding: 'json' | 'form' | 'multipart'
-      readonly members: readonly { readonly argument: string; readonly name: string; readonly binary?: boolean }[]
+      readonly members: readonly {
+        readonly argument: string
+        readonly name: string
+        readonly binary?: boolean
+        /** Of a form's member, where the description says so; `deepObject` writes `name[]=` and `name[key]=` (Stripe). */
+        readonly style?: 'form' | 'deepObject'
+      }[]
       readonly required: boolean
       readonly fixed?: Readonly<Record<string, unknown>>
       readonly argumentsIn?: string

@@ -1,0 +1,161 @@
+// An upstream's answer as the content of an MCP result.
+import type { Tool } from '@crossfade/catalog/catalog.ts'
+import type { CallToolResult } from '@modelcontextprotocol/server'
+import { cutList } from './cut-list.ts'
+import type { AnswerHeaders } from './exchange.ts'
+
+/** Text that one result holds at most; a longer list is cut, any other longer text is cut with a note. */
+export const textCharactersMax = 1_000_000
+/** Bytes of a picture, sound or file that one result holds; base64 makes a third more of it. */
+export const binaryBytesMax = 5_242_880
+
+/** Null: the answer is too large to be given as it is and cannot be cut. */
+export function answerResult(
+  body: Buffer,
+  headers: AnswerHeaders,
+  status: number,
+  tool: Tool,
+  serviceType: string,
+  limits: { readonly textCharactersMax: number; readonly binaryBytesMax: number },
+): CallToolResult | null {
+  if (body.length === 0) return textResult(`${status}: done; the upstream answered nothing more.`)
+  const declared = contentTypeOf(headers)
+  const json = declared.type === '' ? looksLikeJson(body) : isJsonType(declared.type)
+  if (json) {
+    const result = jsonResult(textOf(body, 'utf-8'), tool, limits.textCharactersMax)
+    if (result !== undefined) return result
+  }
+  const binary = json ? null : binaryTypeOf(body, declared.type)
+  if (binary !== null) {
+    if (body.length > limits.binaryBytesMax) return null
+    return binaryResult(body, binary, tool, serviceType)
+  }
+  const text = textOf(body, declared.charset)
+  if (text.length <= limits.textCharactersMax) return textResult(text)
+  const note = `Only the first ${limits.textCharactersMax} of ${text.length} characters are shown: the text is incomplete. ${pagingHint(tool)}`
+  return textResult(text.slice(0, limits.textCharactersMax), note)
+}
+
+/** How a caller gets less at once from this tool, by the names of its own arguments. */
+export function pagingHint(tool: Tool): string {
+  const names = [...tool.call.parameters.map(({ argument }) => argument), ...memberNames(tool)]
+  const paging = names.filter((name) =>
+    /^(?:per_?page|page(?:_?size|_?token|_?number)?|limit|count|max_?results|first|after|cursor|offset|start|fields|top|skip)$/i.test(
+      name,
+    ),
+  )
+  return paging.length > 0
+    ? `Ask for less at once with ${paging.slice(0, 5).join(', ')}.`
+    : 'Ask for something narrower.'
+}
+
+function memberNames({ call }: Tool): string[] {
+  return call.body?.kind === 'members' ? call.body.members.map(({ argument }) => argument) : []
+}
+
+/** Undefined when the text is no JSON after all; null when it is too large to be cut. */
+function jsonResult(text: string, tool: Tool, charactersMax: number): CallToolResult | null | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  if (text.length > charactersMax) {
+    const cut = cutList(value, charactersMax)
+    if (cut === null) return null
+    const note = `Only the first ${cut.kept} of ${cut.total} items${cut.where} are shown: the answer is too large. ${pagingHint(tool)}`
+    return textResult(cut.text, note)
+  }
+  // Without an output schema any object may be structured content; lists and scalars may not in every revision.
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return textResult(text)
+  return { content: [{ type: 'text', text }], structuredContent: value as Record<string, unknown> }
+}
+
+function textResult(...texts: string[]): CallToolResult {
+  return { content: texts.map((text) => ({ type: 'text', text })) }
+}
+
+function binaryResult(body: Buffer, mimeType: string, tool: Tool, serviceType: string): CallToolResult {
+  const data = body.toString('base64')
+  if (mimeType.startsWith('image/')) return { content: [{ type: 'image', data, mimeType }] }
+  if (mimeType.startsWith('audio/')) return { content: [{ type: 'audio', data, mimeType }] }
+  // Not the upstream's URL: that may hold a key.
+  const uri = `crossfade://${serviceType}/${encodeURIComponent(tool.name)}`
+  return { content: [{ type: 'resource', resource: { uri, mimeType, blob: data } }] }
+}
+
+function contentTypeOf(headers: AnswerHeaders): { type: string; charset: string } {
+  const header = headers['content-type']
+  const text = (Array.isArray(header) ? header[0] : header) ?? ''
+  const [type = '', ...parameters] = text.split(';')
+  const charset = parameters.map((part) => /^\s*charset="?([^"\s]+)"?\s*$/i.exec(part)?.[1]).find(Boolean)
+  return { type: type.trim().toLowerCase(), charset: charset ?? 'utf-8' }
+}
+
+function isJsonType(type: string): boolean {
+  return type === 'application/json' || type.endsWith('+json') || type === 'text/json' || type === 'text/javascript'
+}
+
+function looksLikeJson(body: Buffer): boolean {
+  return body[0] === 0x7b || body[0] === 0x5b
+}
+
+/** Beginnings of files, for answers that say nothing or `application/octet-stream` about themselves, or lie. */
+const magics: readonly { readonly type: string; readonly at: number; readonly bytes: Buffer }[] = [
+  { type: 'image/png', at: 0, bytes: Buffer.from('89504e470d0a1a0a', 'hex') },
+  { type: 'image/jpeg', at: 0, bytes: Buffer.from('ffd8ff', 'hex') },
+  { type: 'image/gif', at: 0, bytes: Buffer.from('GIF8') },
+  { type: 'image/webp', at: 8, bytes: Buffer.from('WEBP') },
+  { type: 'audio/wav', at: 8, bytes: Buffer.from('WAVE') },
+  { type: 'audio/mpeg', at: 0, bytes: Buffer.from('ID3') },
+  { type: 'audio/ogg', at: 0, bytes: Buffer.from('OggS') },
+  { type: 'audio/flac', at: 0, bytes: Buffer.from('fLaC') },
+  { type: 'application/pdf', at: 0, bytes: Buffer.from('%PDF-') },
+  { type: 'application/zip', at: 0, bytes: Buffer.from('504b0304', 'hex') },
+  { type: 'application/gzip', at: 0, bytes: Buffer.from('1f8b', 'hex') },
+]
+
+/** The type of an answer that is no text; null when it is text. The first bytes have the last word over what was declared. */
+function binaryTypeOf(body: Buffer, declared: string): string | null {
+  const magic = magics.find(({ at, bytes }) => body.subarray(at, at + bytes.length).equals(bytes))
+  if (isTextType(declared)) return null
+  if (magic !== undefined) return magic.type
+  const isText = !body.subarray(0, 1024).includes(0) && isUtf8Start(body)
+  if (isText) return null
+  // Bytes that are no picture are not called one: a client would try to show them.
+  const known = /^(?:image|audio)\/(?:png|jpeg|gif|webp|mpeg|ogg|wav|flac)$/.test(declared)
+  return declared === '' || known ? 'application/octet-stream' : declared
+}
+
+function isTextType(type: string): boolean {
+  return (
+    type.startsWith('text/') ||
+    type.endsWith('+xml') ||
+    type.endsWith('/xml') ||
+    type === 'application/x-www-form-urlencoded'
+  )
+}
+
+function isUtf8Start(body: Buffer): boolean {
+  try {
+    // `stream`: a character cut at the end is no error.
+    new TextDecoder('utf-8', { fatal: true }).decode(body.subarray(0, 1024), { stream: true })
+    return true
+  } catch {
+    return false
+  }
+}
+
+function textOf(body: Buffer, charset: string): string {
+  const label = charset.toLowerCase()
+  if (label === 'utf-8' || label === 'utf8' || label === 'us-ascii') {
+    const start = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0
+    return body.toString('utf8', start)
+  }
+  try {
+    return new TextDecoder(label).decode(body)
+  } catch {
+    return body.toString('utf8')
+  }
+}
