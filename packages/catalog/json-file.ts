@@ -1,0 +1,76 @@
+// JSON files that people write: what is wrong with one is told with its line.
+import { readFileSync } from 'node:fs'
+import { reasonOf } from '@crossfade/model/failure.ts'
+import type { Finding } from '@crossfade/model/finding.ts'
+import type { TSchema } from 'typebox'
+import { isNode, LineCounter, parseDocument } from 'yaml'
+import { catalogFinding } from './catalog-finding.ts'
+import { explainSchema, pointerOf } from './schema-problems.ts'
+
+export type ReadJson<T> =
+  | { readonly value: T; readonly findings: readonly [] }
+  | { readonly value: null; readonly findings: readonly Finding[] }
+
+/** Reads `file` and checks it against `schema`. Never throws: trouble is in `findings`, with line and JSON pointer. */
+export function readJsonFile<T>(file: string, schema: TSchema, subject: string): ReadJson<T> {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    return { value: null, findings: [catalogFinding('CF10006', 'block', subject, { file, reason: reasonOf(error) })] }
+  }
+  return parseJsonText<T>(text, file, schema, subject)
+}
+
+/** The same for a text that has been read; `file` is only named. */
+export function parseJsonText<T>(text: string, file: string, schema: TSchema, subject: string): ReadJson<T> {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    return { value: null, findings: [brokenJson(text, file, subject, error)] }
+  }
+  const problems = explainSchema(schema, value)
+  if (problems.length === 0) return { value: value as T, findings: [] }
+  const findings = problems.map(({ path, reason }) =>
+    catalogFinding('CF10002', 'block', subject, {
+      file,
+      pointer: pointerOf(path),
+      line: lineOf(text, path),
+      reason,
+    }),
+  )
+  return { value: null, findings }
+}
+
+/** Line (from 1) on which the value at `path` begins; of the nearest one above it where it is missing. */
+export function lineOf(text: string, path: readonly (string | number)[]): number {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, schema: 'json' })
+  for (let length = path.length; length > 0; length--) {
+    const node = document.getIn(path.slice(0, length), true)
+    if (isNode(node) && node.range) return lines.linePos(node.range[0]).line
+  }
+  return 1
+}
+
+/** JSON.parse names the place in most of its messages; where it does not, the text ended too early. */
+function brokenJson(text: string, file: string, subject: string, error: unknown): Finding {
+  const reason = reasonOf(error)
+  const offset = Number(/at position (\d+)/.exec(reason)?.[1] ?? placeOfToken(text, reason))
+  const before = text.slice(0, offset)
+  const line = before.split('\n').length
+  const column = offset - before.lastIndexOf('\n')
+  const plain = reason.replace(/ (in JSON )?at position .*$/, '').replace(/, ".*is not valid JSON$/s, '')
+  return catalogFinding('CF10001', 'block', subject, { file, reason: plain, line, column })
+}
+
+/** V8 quotes the text around an unexpected token instead of its position: `Unexpected token 'x', ..."ab": xyz"... is not valid JSON`. */
+function placeOfToken(text: string, reason: string): number {
+  const quoted = /^Unexpected token '(.)', (?:\.\.\.)?"([\s\S]*)"(?:\.\.\.)? is not valid JSON$/.exec(reason)
+  if (!quoted) return text.length
+  const around = text.indexOf(quoted[2]!)
+  if (around < 0) return text.length
+  const token = text.indexOf(quoted[1]!, around)
+  return token < 0 ? around : token
+}
