@@ -160,4 +160,78 @@ export const instanceErrors = {
     remedy: 'Wait {seconds} seconds and try again.',
     retry: true,
   },
+  CF12301: {
+    sentence: 'The {part} of this API token must be {rule}.',
+    remedy: 'Correct it and make the token again.',
+    retry: false,
+  },
+  CF12302: {
+    sentence: 'An API token cannot make API tokens.',
+    remedy: 'Sign in to the console and make it there.',
+    retry: false,
+  },
+  CF12303: {
+    sentence: 'You have no such API token.',
+    remedy: 'See your tokens in the console under Account.',
+    retry: false,
+  },
+  CF12304: {
+    sentence: 'You have {limit} API tokens already.',
+    remedy: 'Revoke one that you do not use any more.',
+    retry: false,
+  },
+  CF12305: {
+    sentence: 'A password has {least} to {most} characters.',
+    remedy: 'Choose another one.',
+    retry: false,
+  },
+  CF12306: {
+    sentence: 'There is no such user.',
+    remedy: 'See the users in the console under Administration.',
+    retry: false,
+  },
+  CF12307: {
+    sentence: 'This subject of {issuer} is linked to another user.',
+    remedy: 'Remove that link first.',
+    retry: false,
+  },
+  CF12310: {
+    sentence: 'The keys of the token issuer {issuer} could not be read: {reason}.',
+    remedy:
+      'See that its address is right and that this machine reaches it; tokens of the issuer are refused until then.',
+    retry: true,
+  },
+  CF12311: {
+    sentence: 'The token issuer {issuer} cannot be used: {reason}.',
+    remedy: 'Correct it in the configuration of external issuers.',
+    retry: false,
+  },
+  CF12501: {
+    sentence: 'Nobody is signed in with this session or token.',
+    remedy:
+      'Sign in again, or make a new personal token in the console; sessions and tokens expire and can be revoked.',
+    retry: false,
+  },
+  CF12502: {
+    sentence: "The platform's database cannot be reached: {reason}.",
+    remedy: 'Check its URL, that the server runs, and with TLS the certificate; then try again. Nothing is lost.',
+    retry: true,
+  },
+  CF12503: {
+    sentence: 'The database holds the tables of a platform with a process per user ({count} rows in mcp_instances).',
+    remedy:
+      'Make a backup, stop that platform, and start again with `crossfade mcp serve --migrate-legacy`: its instances move into the new tables and the old ones are archived.',
+    retry: false,
+  },
+  CF12504: {
+    sentence: "The file with the database's certificate authority, {path}, cannot be read: {reason}.",
+    remedy: 'Let CROSSFADE_MCP_DATABASE_CA (or sslrootcert in the URL) name a readable PEM file, or leave it away.',
+    retry: false,
+  },
+  CF12505: {
+    sentence: "The platform's database could not be brought up to date: {reason}.",
+    remedy:
+      'The migration that failed was undone as a whole. The URL must be of a superuser, or of the owner of the database who may create roles; see docs/reference/errors.md.',
+    retry: false,
+  },
 } as const satisfies Readonly<Record<string, ErrorDefinition>>

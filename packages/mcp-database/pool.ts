@@ -1,0 +1,29 @@
+import pg from 'pg'
+import { connectionOptions } from './connection.ts'
+
+/** A statement of ours that takes so long is stuck. */
+const statementTimeoutMs = 30_000
+const idleTimeoutMs = 60_000
+
+export interface PoolOptions {
+  readonly applicationName: string
+  readonly connectionsMax: number
+}
+
+/**
+ * A pool of connections to the platform's database. 64-bit numbers arrive as numbers; connections that break are replaced at the next query, and
+ * only a query under way rejects. TLS as `sslmode` and `CROSSFADE_MCP_DATABASE_CA` say (connection.ts). End it with `end()`.
+ */
+export function openPool(url: string, options: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    ...connectionOptions(url),
+    max: options.connectionsMax,
+    application_name: options.applicationName,
+    idleTimeoutMillis: idleTimeoutMs,
+    statement_timeout: statementTimeoutMs,
+  })
+  pool.on('error', () => undefined)
+  // One that breaks in the middle of a query rejects that query; without a listener it would end the process as well.
+  pool.on('connect', (client) => client.on('error', () => undefined))
+  return pool
+}
