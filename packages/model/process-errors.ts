@@ -64,4 +64,24 @@ export const processErrors = {
       'Give a number above 0, or null for no limit, in the limits file; the names are in packages/mcp/limits/settings.ts.',
     retry: false,
   },
+  CF14012: {
+    sentence: 'The file {path} can not be read: {reason}.',
+    remedy: 'Check its name and that you may read it.',
+    retry: false,
+  },
+  CF14013: {
+    sentence: '{service} wants {wanted}.',
+    remedy: 'Give it with {option}; `crossfade mcp services {service}` shows everything that it takes.',
+    retry: false,
+  },
+  CF14014: {
+    sentence: '{count} of {of} services do not answer.',
+    remedy: 'See why with `crossfade mcp health`.',
+    retry: true,
+  },
+  CF14015: {
+    sentence: 'A server runs in this directory already, at {url}.',
+    remedy: 'Use that one, or end it first.',
+    retry: false,
+  },
 } as const satisfies Readonly<Record<string, ErrorDefinition>>
