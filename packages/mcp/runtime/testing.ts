@@ -1,0 +1,163 @@
+// A service, a session and a server of the smallest kind, for tests of the runtime.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Service, Tool } from '@crossfade/catalog/catalog.ts'
+import type { InstanceId, ServiceType, TokenId, UserId } from '@crossfade/model/platform-ids.ts'
+import {
+  defaultSettings,
+  type InstanceSession,
+  type InstanceSettings,
+  type ServedInstance,
+  type TokenScope,
+} from '../instances/session.ts'
+import type { CallLimits } from '../limits/limits.ts'
+import type { ToolCall, ToolCaller, ToolOutcome } from '../upstream/upstream.ts'
+import type { UsageRecord, UsageRecorder } from '../usage/usage.ts'
+import type { McpRuntime } from './runtime.ts'
+
+/** A tool that takes `text` (required), `count` and `mode`. */
+export function sampleTool(name: string, more: Partial<Tool> = {}): Tool {
+  return {
+    name,
+    title: `The tool ${name}`,
+    description: `Does what ${name} says — for tests.`,
+    inputSchema: {
+      type: 'object',
+      properties: {
+        text: { type: 'string', description: 'Any text' },
+        count: { type: 'integer', minimum: 0 },
+        mode: { type: 'string', enum: ['fast', 'slow'] },
+      },
+      required: ['text'],
+      additionalProperties: false,
+    },
+    annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
+    call: { method: 'GET', path: `/${name}`, parameters: [], body: null },
+    digest: '0'.repeat(64),
+    ...more,
+  }
+}
+
+/** A service of the catalog with these tools; those of `unlisted` are reached by search. */
+export function sampleService(listed: readonly Tool[], unlisted: readonly Tool[] = [], type = 'sample'): Service {
+  const all = new Map([...listed, ...unlisted].map((tool) => [tool.name, tool]))
+  return {
+    config: {
+      serviceType: type as ServiceType,
+      displayName: 'Sample',
+      category: 'testing' as never,
+      description: 'A service for tests.',
+      docsUrl: 'https://docs.example.com',
+      port: 50_000,
+      baseUrl: 'https://api.example.com',
+      auth: { type: 'none' },
+      verification: null,
+      source: { kind: 'operations' },
+      tools: listed.map((tool) => tool.name),
+    },
+    listed,
+    operationCount: all.size,
+    tool: (name) => all.get(name),
+    searchTools: (query, limit) =>
+      [...all.values()]
+        .filter((tool) => query.split(' ').every((word) => `${tool.name} ${tool.description}`.includes(word)))
+        .slice(0, limit)
+        .map(({ name, description }) => ({ name, description })),
+  }
+}
+
+export interface SampleSession {
+  readonly settings?: Partial<InstanceSettings>
+  readonly scopes?: readonly TokenScope[]
+  readonly userId?: string
+  readonly instanceId?: string
+}
+
+export function sampleSession(service: Service, sample: SampleSession = {}): InstanceSession {
+  return {
+    instanceId: (sample.instanceId ?? 'sam_user_1a2b3c4d_9f8e7d') as InstanceId,
+    userId: (sample.userId ?? '00000000-0000-4000-8000-000000000001') as UserId,
+    serviceType: service.config.serviceType,
+    tokenId: '00000000-0000-4000-8000-0000000000aa' as TokenId,
+    scopes: new Set(sample.scopes ?? ['read', 'call']),
+    settings: { ...defaultSettings, ...sample.settings },
+    credentialVersion: 1,
+    credential: () => ({ kind: 'none' }),
+    credentialRefused() {},
+  }
+}
+
+export function sampleInstance(service: Service, sample: SampleSession = {}): ServedInstance {
+  return { service, session: sampleSession(service, sample) }
+}
+
+/** A caller whose answers are `answer`'s; by default the arguments, as text. */
+export function answeringCaller(
+  answer: (call: ToolCall) => ToolOutcome | Promise<ToolOutcome> = (call) =>
+    textOutcome(JSON.stringify(call.arguments)),
+): ToolCaller & { readonly calls: ToolCall[] } {
+  const calls: ToolCall[] = []
+  return {
+    calls,
+    async call(call) {
+      calls.push(call)
+      return answer(call)
+    },
+    async close() {},
+  }
+}
+
+export function textOutcome(text: string): ToolOutcome {
+  return { result: { content: [{ type: 'text', text }] }, statusCode: 200, errorCode: null }
+}
+
+export function keepingUsage(): UsageRecorder & { readonly records: UsageRecord[] } {
+  const records: UsageRecord[] = []
+  return { records, dropped: 0, record: (record) => void records.push(record), async flush() {}, async close() {} }
+}
+
+/** Limits that admit everything, and count what was not ended. */
+export function openLimits(): CallLimits & { open: number } {
+  return {
+    open: 0,
+    admit() {
+      this.open++
+      return { admitted: true }
+    },
+    ended() {
+      this.open--
+    },
+    async close() {},
+  }
+}
+
+export interface RuntimeServer {
+  readonly url: string
+  readonly port: number
+  close(): Promise<void>
+}
+
+/** Serves a runtime on loopback. `instanceOf` says which instance a request is for, or null when it answered itself. */
+export async function serveRuntime(
+  runtime: McpRuntime,
+  instanceOf: (request: IncomingMessage, response: ServerResponse) => ServedInstance | null,
+): Promise<RuntimeServer> {
+  const server: Server = createServer((request, response) => {
+    const instance = instanceOf(request, response)
+    if (instance === null) return
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('end', () => void runtime.handle(request, response, Buffer.concat(chunks), instance))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    port,
+    async close() {
+      await runtime.close()
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
