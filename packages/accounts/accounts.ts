@@ -1,0 +1,171 @@
+// People's accounts: sign-up, sign-in, sessions, and OAuth for MCP clients, behind one `handle`.
+import { openPool } from '@crossfade/mcp-database/pool.ts'
+import type { UserId } from '@crossfade/model/platform-ids.ts'
+import type { Pool } from 'pg'
+import { answerJson, boundedRequest } from './http-answers.ts'
+import { handleOAuth } from './oauth-requests.ts'
+import { addressHeader, authPath, createSignInLibrary, type SignInLibrary } from './sign-in-library.ts'
+
+/** Connections of one process; sign-in is seldom, and hashing bounds it more than the database does. */
+const connectionsMax = 5
+
+export interface AccountsOptions {
+  /** Of the role crossfade_mcp_accounts. */
+  readonly databaseUrl: string
+  /** Where people and MCP clients reach the platform: `https://mcp.example.com`. Instance URLs are below it. */
+  readonly baseUrl: string
+  /** Signs cookies and consent links. At least 32 characters; changing it ends every session. */
+  readonly secret: string
+  /** Further origins that the console is served from. */
+  readonly trustedOrigins?: readonly string[]
+  /** Whether anybody may sign up. Default true. */
+  readonly allowSignUp?: boolean
+  /** Whether the first user of a fresh installation becomes its admin. Default true. */
+  readonly firstUserIsAdmin?: boolean
+  /** Where a person signs in: a path of the console that takes `?return=/path`. Default `/sign-in`. */
+  readonly signInPath?: string
+  /** Sends one mail. Without it there is no e-mail verification and no reset, and the endpoints say so. */
+  readonly sendMail?: (mail: Mail) => Promise<void>
+  /** Told of the library's failures: a sentence without what a person typed. */
+  readonly onError?: (message: string) => void
+}
+
+export interface Mail {
+  readonly kind: 'verify_email' | 'reset_password'
+  readonly to: string
+  /** Holds a one-time secret: for the mail alone. */
+  readonly url: string
+}
+
+export interface AccountSession {
+  readonly userId: UserId
+  /** The proof for `asUser({ kind: 'session', token })`. Never leaves the server. */
+  readonly sessionToken: string
+  readonly name: string
+  readonly email: string
+  readonly role: 'member' | 'admin'
+}
+
+export interface Accounts {
+  /**
+   * Answers a request for one of `paths`. Bodies beyond 64 KiB are refused with 413. `caller.address` is the address that
+   * attempts are counted by. Never rejects: a failure is a 500 or 503 without details.
+   */
+  handle(request: Request, caller: { readonly address: string }): Promise<Response>
+  /** Whose session the cookie of these headers is, or null. Always asks the database: a revoked session is over at once. */
+  sessionOf(headers: Headers): Promise<AccountSession | null>
+  /** Paths that `handle` wants, a `*` at the end for everything below. */
+  readonly paths: readonly string[]
+  /** The authorization server's issuer URL. */
+  readonly issuer: string
+  /** Deletes what has expired: sessions, codes, tokens, and clients that nobody let in for 30 days. Idempotent. */
+  cleanUp(): Promise<void>
+  close(): Promise<void>
+}
+
+/** What the parts of this package share. */
+export interface AccountsContext {
+  readonly options: AccountsOptions
+  readonly library: SignInLibrary
+  readonly pool: Pool
+  sessionOf(headers: Headers): Promise<AccountSession | null>
+}
+
+/** The library's own endpoints that are open. Everything else of it (administration of clients, resources) is not. */
+const openPaths: ReadonlySet<string> = new Set([
+  'POST /sign-up/email',
+  'POST /sign-in/email',
+  'POST /sign-out',
+  'GET /get-session',
+  'GET /list-sessions',
+  'POST /revoke-session',
+  'POST /revoke-sessions',
+  'POST /revoke-other-sessions',
+  'POST /update-user',
+  'POST /change-password',
+  'POST /delete-user',
+])
+const mailPaths: ReadonlySet<string> = new Set([
+  'POST /request-password-reset',
+  'POST /reset-password',
+  'POST /send-verification-email',
+  'GET /verify-email',
+])
+
+/** Opens the accounts of one installation. Connects when first used; the migrations must have run. */
+export function createAccounts(options: AccountsOptions): Accounts {
+  const pool = openPool(ownUrl(options), { applicationName: 'crossfade mcp accounts', connectionsMax })
+  const library = createSignInLibrary(pool, options)
+  const issuer = `${new URL(options.baseUrl).origin}${authPath}`
+  const metadataPath = `/.well-known/oauth-authorization-server${authPath}`
+
+  const sessionOf = async (headers: Headers): Promise<AccountSession | null> => {
+    // Fast refusal, and no cookie means no look-up.
+    if (!headers.has('cookie')) return null
+    const found = await library.api.getSession({ headers: new Headers({ cookie: headers.get('cookie')! }) })
+    if (!found) return null
+    return {
+      userId: found.user.id as UserId,
+      sessionToken: found.session.token,
+      name: found.user.name,
+      email: found.user.email,
+      role: found.user.role === 'admin' ? 'admin' : 'member',
+    }
+  }
+  const context: AccountsContext = { options, library, pool, sessionOf }
+
+  const answer = async (request: Request): Promise<Response> => {
+    const path = new URL(request.url).pathname
+    if (path === metadataPath) return library.handler(request)
+    if (!path.startsWith(`${authPath}/`)) return answerJson(404, { code: 'NOT_FOUND', message: 'Not found' })
+    const inner = path.slice(authPath.length)
+    if (inner.startsWith('/oauth2/') || inner === '/error') return handleOAuth(context, inner, request)
+    const key = `${request.method} ${inner}`
+    if (mailPaths.has(key) || inner.startsWith('/reset-password/')) {
+      if (options.sendMail) return library.handler(request)
+      return answerJson(501, {
+        code: 'MAIL_NOT_CONFIGURED',
+        message: 'This installation sends no mail. Ask its operator to set a new password.',
+      })
+    }
+    if (openPaths.has(key)) return library.handler(request)
+    return answerJson(404, { code: 'NOT_FOUND', message: 'Not found' })
+  }
+
+  return {
+    paths: [`${authPath}/*`, metadataPath],
+    issuer,
+    sessionOf,
+    async handle(request, caller) {
+      try {
+        const bounded = await boundedRequest(request, options.baseUrl, { [addressHeader]: caller.address })
+        return bounded instanceof Response ? bounded : await answer(bounded)
+      } catch (cause) {
+        options.onError?.(cause instanceof Error ? cause.message : String(cause))
+        return answerJson(503, { code: 'UNAVAILABLE', message: 'Accounts are not available now. Try again soon.' })
+      }
+    },
+    async cleanUp() {
+      for (const sql of cleanUps) await pool.query(sql)
+    },
+    close: () => pool.end(),
+  }
+}
+
+/** The trigger that makes the first user an admin reads a setting of the connection. */
+function ownUrl(options: AccountsOptions): string {
+  const url = new URL(options.databaseUrl)
+  if (options.firstUserIsAdmin === false) url.searchParams.set('options', '-c crossfade_mcp.first_user_is_admin=off')
+  return url.href
+}
+
+const cleanUps: readonly string[] = [
+  'DELETE FROM sessions WHERE expires_at < now()',
+  'DELETE FROM verifications WHERE expires_at < now()',
+  "DELETE FROM oauth_access_tokens WHERE expires_at < now() - interval '1 day'",
+  "DELETE FROM oauth_refresh_tokens WHERE expires_at < now() - interval '1 day'",
+  'DELETE FROM oauth_client_assertions WHERE expires_at < now()',
+  `DELETE FROM oauth_clients c WHERE c.created_at < now() - interval '30 days'
+     AND NOT EXISTS (SELECT FROM oauth_consents o WHERE o.client_id = c.client_id)
+     AND NOT EXISTS (SELECT FROM oauth_refresh_tokens r WHERE r.client_id = c.client_id)`,
+]
