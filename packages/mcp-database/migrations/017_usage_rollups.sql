@@ -2,6 +2,35 @@
 -- Usage per hour, user, service and tool, with response times as histograms that can be added up: long ranges are read
 -- from here, and what is not rolled up yet from service_usage_analytics. Both together are exact at any moment.
 
+-- The last batch of everybody who sends batches, so that one whose answer was lost can be sent again and counts once.
+CREATE TABLE batch_reporters (
+  reporter uuid PRIMARY KEY,
+  sequence bigint NOT NULL,
+  reported_at timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 70);
+
+-- Whether a batch is new. In the transaction that counts it: both are kept, or neither.
+CREATE FUNCTION is_new_batch(p_reporter uuid, p_sequence bigint) RETURNS boolean LANGUAGE plpgsql VOLATILE
+  SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  INSERT INTO public.batch_reporters AS r (reporter, sequence) VALUES (p_reporter, p_sequence)
+  ON CONFLICT (reporter) DO UPDATE SET sequence = excluded.sequence, reported_at = now()
+    WHERE r.sequence < excluded.sequence;
+  RETURN FOUND;
+END
+$$;
+
+-- Writes a batch of usage as record_usage does, once. Gives the number of rows written now.
+CREATE FUNCTION record_usage_once(p_reporter uuid, p_sequence bigint, p_records jsonb) RETURNS integer
+  LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT public.is_new_batch(p_reporter, p_sequence) THEN
+    RETURN 0;
+  END IF;
+  RETURN public.record_usage(p_records);
+END
+$$;
+
 -- Bucket i holds the times in (1.05^(i-1), 1.05^i] ms; bucket -1 holds 0. A time given for a bucket is at most
 -- 0.05 / 2.05 = 2.44 % off (DDSketch, Masson et al. 2019). Everything above an hour is in the last bucket.
 CREATE FUNCTION usage_bucket(p_ms integer) RETURNS smallint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -104,19 +133,29 @@ $$;
 INSERT INTO usage_hours_to_roll (hour, is_claimed)
 SELECT DISTINCT date_trunc('hour', "timestamp", 'UTC'), false FROM service_usage_analytics;
 
-REVOKE ALL ON FUNCTION mark_usage_hours(), claim_usage_hours(timestamptz), roll_up_usage(integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION is_new_batch(uuid, bigint), record_usage_once(uuid, bigint, jsonb), mark_usage_hours(),
+  claim_usage_hours(timestamptz), roll_up_usage(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION record_usage_once(uuid, bigint, jsonb) TO crossfade_mcp_runtime;
 GRANT EXECUTE ON FUNCTION claim_usage_hours(timestamptz), roll_up_usage(integer) TO crossfade_mcp_keeper;
 GRANT SELECT, DELETE ON usage_hourly TO crossfade_mcp_keeper;
 GRANT SELECT ON usage_hours_to_roll TO crossfade_mcp_keeper, crossfade_mcp_api;
 GRANT SELECT ON usage_hourly TO crossfade_mcp_api;
 GRANT EXECUTE ON FUNCTION usage_bucket(integer), usage_bucket_ms(integer) TO crossfade_mcp_api, crossfade_mcp_keeper;
-ALTER TABLE usage_hourly ENABLE ROW LEVEL SECURITY;
-CREATE POLICY usage_hourly_of_user ON usage_hourly FOR SELECT TO crossfade_mcp_api
+-- The keeper forgets reporters that are gone.
+GRANT SELECT, DELETE ON batch_reporters TO crossfade_mcp_keeper;
+ALTER TABLE batch_reporters ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner_all ON batch_reporters TO crossfade_mcp_owner USING (true) WITH CHECK (true);
+CREATE POLICY keeper_all ON batch_reporters TO crossfade_mcp_keeper USING (true);
+ALTER TABLE usage_hourly ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner_all ON usage_hourly TO crossfade_mcp_owner USING (true) WITH CHECK (true);
+CREATE POLICY own_rows ON usage_hourly FOR SELECT TO crossfade_mcp_api
   USING (user_id = (SELECT current_user_id()));
-CREATE POLICY usage_hourly_keeper ON usage_hourly TO crossfade_mcp_keeper USING (true);
+CREATE POLICY keeper_all ON usage_hourly TO crossfade_mcp_keeper USING (true);
 
 -- Down Migration
 DROP TRIGGER service_usage_analytics_mark_hours ON service_usage_analytics;
 DROP FUNCTION roll_up_usage(integer), claim_usage_hours(timestamptz), mark_usage_hours();
 DROP TABLE usage_hours_to_roll, usage_hourly;
-DROP FUNCTION usage_bucket_ms(integer), usage_bucket(integer);
+DROP FUNCTION usage_bucket_ms(integer), usage_bucket(integer), record_usage_once(uuid, bigint, jsonb),
+  is_new_batch(uuid, bigint);
+DROP TABLE batch_reporters;

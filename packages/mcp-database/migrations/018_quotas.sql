@@ -11,25 +11,16 @@ CREATE TABLE quota_counters (
 ) WITH (fillfactor = 70);
 CREATE INDEX quota_counters_by_start ON quota_counters (period, period_start);
 
--- The last batch of each worker, so that one whose answer was lost can be sent again and counts once.
-CREATE TABLE quota_reporters (
-  reporter uuid PRIMARY KEY,
-  sequence bigint NOT NULL,
-  reported_at timestamptz NOT NULL DEFAULT now()
-) WITH (fillfactor = 70);
-
-ALTER TABLE quota_counters ENABLE ROW LEVEL SECURITY;
-ALTER TABLE quota_reporters ENABLE ROW LEVEL SECURITY;
+ALTER TABLE quota_counters ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner_all ON quota_counters TO crossfade_mcp_owner USING (true) WITH CHECK (true);
 
 -- Adds a worker's uses, once per sequence, and tells the totals in their order. Keys are locked in one order, so that workers never wait for each other in a circle.
 CREATE FUNCTION add_quota_use(p_reporter uuid, p_sequence bigint, p_uses jsonb)
-RETURNS TABLE (position bigint, total bigint)
+RETURNS TABLE ("position" bigint, total bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
-  INSERT INTO public.quota_reporters AS r (reporter, sequence) VALUES (p_reporter, p_sequence)
-  ON CONFLICT (reporter) DO UPDATE SET sequence = excluded.sequence, reported_at = now() WHERE r.sequence < excluded.sequence;
-  IF FOUND THEN
+  IF public.is_new_batch(p_reporter, p_sequence) THEN
     INSERT INTO public.quota_counters AS c (scope, key, period, period_start, calls)
     SELECT u.scope, u.key, u.period, u.period_start, sum(u.calls)::bigint
     FROM jsonb_to_recordset(p_uses) AS u(scope text, key text, period text, period_start timestamptz, calls bigint)
@@ -47,13 +38,17 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION add_quota_use(uuid, bigint, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION add_quota_use(uuid, bigint, jsonb) TO crossfade_mcp_runtime;
+-- A user sees what of the quotas is used up: the user's own counts and those of the user's instances.
+GRANT SELECT ON quota_counters TO crossfade_mcp_api;
+CREATE POLICY own_rows ON quota_counters FOR SELECT TO crossfade_mcp_api USING (
+  (scope = 'user' AND key = (SELECT current_user_id())::text)
+  OR (scope = 'instance' AND EXISTS (
+    SELECT FROM user_service_instances i WHERE i.instance_id = key AND i.user_id = (SELECT current_user_id()))));
 -- The keeper drops the counts of periods that are over.
-GRANT SELECT, DELETE ON quota_counters, quota_reporters TO crossfade_mcp_keeper;
-CREATE POLICY quota_counters_keeper ON quota_counters TO crossfade_mcp_keeper USING (true);
-CREATE POLICY quota_reporters_keeper ON quota_reporters TO crossfade_mcp_keeper USING (true);
+GRANT SELECT, DELETE ON quota_counters TO crossfade_mcp_keeper;
+CREATE POLICY keeper_all ON quota_counters TO crossfade_mcp_keeper USING (true);
 
 -- Down Migration
 
 DROP FUNCTION add_quota_use(uuid, bigint, jsonb);
-DROP TABLE quota_reporters;
 DROP TABLE quota_counters;

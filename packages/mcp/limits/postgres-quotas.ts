@@ -21,7 +21,7 @@ export function createQuotaStore(pool: Pool): QuotaStore {
         calls,
       }))
       const query: QueryConfig & { query_timeout: number } = {
-        text: 'select total from add_quota_use($1, $2, $3::jsonb) order by position',
+        text: 'select total from add_quota_use($1, $2, $3::jsonb) order by "position"',
         values: [reporter, sequence, JSON.stringify(rows)],
         query_timeout: addMsMax,
       }

@@ -9,7 +9,7 @@ export const recordsMax = 50_000
 export const batchRecordsMax = 1_000
 /** A record waits no longer than this for its batch to fill. */
 export const flushMsMax = 500
-/** A write that takes longer is given up and tried again; the database knows the rows by their ids. */
+/** A write that takes longer is given up and tried again; the database knows batches by their numbers. */
 export const writeMsMax = 10_000
 /** Rest after a failed write: doubles from the first to the longest. */
 export const restMsMin = 100
@@ -18,7 +18,7 @@ export const restMsMax = 10_000
 export const closeMsMax = 5_000
 /** Longest texts that the table takes. */
 const endpointCharactersMax = 255
-const methodCharactersMax = 50
+const methodCharactersMax = 64
 
 export interface UsageRecorderOptions {
   /** Of the runtime role. */
@@ -51,26 +51,12 @@ export interface CountingUsageRecorder extends UsageRecorder {
 }
 
 /**
- * Records usage into the database by `record_usage`. Each record is written exactly once or counted in `dropped` or `counts.refused`:
- * a batch whose answer was lost is sent again with the same ids. While the database is gone, up to `recordsMax` wait, the oldest first served.
+ * Records usage into the database by `record_usage_once`. Each record is written exactly once or counted in `dropped` or `counts.refused`:
+ * a batch whose answer was lost is sent again under the same number. While the database is gone, up to `recordsMax` wait, the oldest first served.
  * `record` stores one reference and compares two numbers; `flush` and `close` never reject.
  */
 export function createUsageRecorder(options: UsageRecorderOptions): CountingUsageRecorder {
   return new RingRecorder(options)
-}
-
-/** A record as `record_usage` takes it: the columns of service_usage_analytics. */
-interface UsageRow {
-  readonly id: string
-  readonly user_id: string
-  readonly service_type: string
-  readonly instance_id: string
-  readonly endpoint: string
-  readonly method: string
-  readonly status_code: number
-  readonly response_time_ms: number
-  readonly error_message: string | null
-  readonly timestamp: string
 }
 
 /** What the driver takes; its types leave the time limit out. */
@@ -89,8 +75,11 @@ class RingRecorder implements CountingUsageRecorder {
   #failures = 0
   #failuresInARow = 0
   #closed = false
-  /** The oldest `length` records of the ring with their ids: kept until the database has them. */
-  #batch: readonly UsageRow[] = []
+  /** The oldest `length` records of the ring: kept until the database has them. */
+  #batch: readonly UsageRecord[] = []
+  readonly #reporter = randomUUID()
+  /** Of the batch: the same for every try, so that it counts once. */
+  #sequence = 1
   #writing: Promise<void> | null = null
   #timer: NodeJS.Timeout | null = null
 
@@ -200,6 +189,7 @@ class RingRecorder implements CountingUsageRecorder {
       return
     }
     this.#failuresInARow = 0
+    this.#sequence += 1
     if (outcome === 'written') this.#settle(this.#batch.length, 'written')
     else if (this.#batch.length === 1) this.#settle(1, 'refused')
     // One bad record must not cost the others: halve until it stands alone.
@@ -217,18 +207,18 @@ class RingRecorder implements CountingUsageRecorder {
     this.#batch = []
   }
 
-  #takeBatch(): UsageRow[] {
+  #takeBatch(): UsageRecord[] {
     const count = Math.min(this.#waiting, this.#options.batchRecordsMax)
     return Array.from({ length: count }, (_, index) => rowOf(this.#ring[(this.#oldest + index) % this.#size]!))
   }
 
-  async #write(rows: readonly UsageRow[]): Promise<'written' | 'refused' | 'failed'> {
+  async #write(rows: readonly UsageRecord[]): Promise<'written' | 'refused' | 'failed'> {
     try {
       const { pool, writeMsMax } = this.#options
       // The driver's own time limit ends the connection, so that a silent one goes back to no pool; ours covers the wait for a connection.
       const query: TimedQuery = {
-        text: 'select record_usage($1::jsonb)',
-        values: [JSON.stringify(rows)],
+        text: 'select record_usage_once($1, $2, $3::jsonb)',
+        values: [this.#reporter, this.#sequence, JSON.stringify(rows)],
         query_timeout: writeMsMax,
       }
       await before(writeMsMax, pool.query(query))
@@ -245,18 +235,14 @@ class RingRecorder implements CountingUsageRecorder {
   }
 }
 
-function rowOf(record: UsageRecord): UsageRow {
+/** A record as the table takes it. */
+function rowOf(record: UsageRecord): UsageRecord {
+  const { endpoint, method, responseTimeMs } = record
   return {
-    id: randomUUID(),
-    user_id: record.userId,
-    service_type: record.serviceType,
-    instance_id: record.instanceId,
-    endpoint: record.endpoint.slice(0, endpointCharactersMax),
-    method: record.method.slice(0, methodCharactersMax),
-    status_code: record.statusCode,
-    response_time_ms: Math.max(0, Math.round(record.responseTimeMs)),
-    error_message: record.errorCode,
-    timestamp: new Date(record.atMs).toISOString(),
+    ...record,
+    endpoint: endpoint.length > endpointCharactersMax ? endpoint.slice(0, endpointCharactersMax) : endpoint,
+    method: method.length > methodCharactersMax ? method.slice(0, methodCharactersMax) : method,
+    responseTimeMs: Math.max(0, Math.round(responseTimeMs)),
   }
 }
 
