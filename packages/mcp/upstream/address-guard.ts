@@ -39,7 +39,7 @@ const internet6 = ipaddr.IPv6.parseCIDR('2000::/3')
  * carrier-grade NAT, multicast, unspecified, reserved, and the forms of IPv6 that hold an IPv4 address (mapped, 6to4, NAT64, Teredo).
  */
 export function isPublicAddress(address: string): boolean {
-  if (!ipaddr.isValid(address)) return false
+  if (!isAddress(address)) return false
   const parsed = ipaddr.parse(address)
   if (parsed.range() !== 'unicast' || refusedAddresses.has(parsed.toString())) return false
   return parsed.kind() === 'ipv4' || (parsed as ipaddr.IPv6).match(internet6)
@@ -48,9 +48,12 @@ export function isPublicAddress(address: string): boolean {
 /**
  * Connects as undici asks, to public addresses alone. A name is resolved here and only those of its addresses that were checked are connected to,
  * so that a second answer of the resolver (DNS rebinding) is never asked for. The connection's error is CF13310 when nothing public is left.
- * No proxy is used, whatever the environment says: a proxy would resolve the name again.
+ * No proxy is used, whatever the environment says: a proxy would resolve the name again. `isAllowed` judges addresses.
  */
-export function guardedConnector(options: GuardOptions = {}): buildConnector.connector {
+export function guardedConnector(
+  options: GuardOptions = {},
+  isAllowed: (address: string) => boolean = isPublicAddress,
+): buildConnector.connector {
   const allowed = new Set(options.allowedPrivateHosts?.map((host) => host.toLowerCase()))
   const common = {
     allowH2: false,
@@ -59,21 +62,25 @@ export function guardedConnector(options: GuardOptions = {}): buildConnector.con
     autoSelectFamilyAttemptTimeout: nextAddressMs,
   }
   const lookup = options.lookup ?? systemLookupAll
-  const guarded = buildConnector({ ...common, lookup: checkedLookup(lookup, isPublicAddress) })
+  const guarded = buildConnector({ ...common, lookup: checkedLookup(lookup, isAllowed) })
   const unguarded = buildConnector({ ...common, lookup: checkedLookup(lookup, () => true) })
   return (target, callback) => {
     const host = target.hostname.toLowerCase()
-    const isAddress = ipaddr.isValid(host)
     const port = target.port || (target.protocol === 'https:' ? '443' : '80')
-    const isAllowed = allowed.has(`${ipaddr.IPv6.isValid(host) ? `[${host}]` : host}:${port}`)
-    if (isAllowed) return unguarded(target, callback)
+    const isExempt = allowed.has(`${ipaddr.IPv6.isValid(host) ? `[${host}]` : host}:${port}`)
+    if (isExempt) return unguarded(target, callback)
     // Sockets don't ask the resolver for what is an address already.
-    if (isAddress && !isPublicAddress(host)) {
+    if (isAddress(host) && !isAllowed(host)) {
       process.nextTick(callback, fail('CF13310', { host, address: host }), null)
       return
     }
     guarded(target, callback)
   }
+}
+
+/** Stricter than ipaddr.js, which takes `127.1` as well. */
+function isAddress(text: string): boolean {
+  return ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text)
 }
 
 function systemLookupAll(hostname: string, answer: Parameters<LookupAll>[1]): void {

@@ -5,7 +5,9 @@ import type { Service, Tool } from '@crossfade/catalog/catalog.ts'
 import type { ServiceConfig } from '@crossfade/catalog/service-config.ts'
 import type { InstanceId, ServiceType, UserId } from '@crossfade/model/platform-ids.ts'
 import { type Credential, defaultSettings, type InstanceSession } from '../../instances/session.ts'
-import type { ToolCall } from '../upstream.ts'
+import { createHttpCaller, type HttpCallerOptions } from '../http-caller.ts'
+import type { ToolCall, ToolCaller, ToolOutcome } from '../upstream.ts'
+import { createUpstreamClient, type UpstreamClient, type UpstreamClientOptions } from '../upstream-client.ts'
 
 export interface Received {
   readonly method: string
@@ -164,4 +166,26 @@ export function testCall(config: ServiceConfig, tool: Tool, changes: Partial<Too
     signal: new AbortController().signal,
     ...changes,
   }
+}
+
+export type CallerOptions = UpstreamClientOptions & Omit<HttpCallerOptions, 'client'>
+
+/** Runs `body` with a caller that may reach `upstream`; both are closed when it ends. */
+export async function withCaller(
+  upstream: LoopbackUpstream,
+  body: (caller: ToolCaller, client: UpstreamClient) => Promise<void>,
+  options: CallerOptions = {},
+): Promise<void> {
+  const client = createUpstreamClient({ allowedPrivateHosts: [upstream.host], ...options })
+  try {
+    await body(createHttpCaller({ retryMs: 1, ...options, client }), client)
+  } finally {
+    await client.close()
+    await upstream.close()
+  }
+}
+
+/** The texts of a result, other blocks by their type. */
+export function textOf({ result }: ToolOutcome): string {
+  return result.content.map((block) => (block.type === 'text' ? block.text : `<${block.type}>`)).join('\n')
 }
