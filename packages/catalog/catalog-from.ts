@@ -7,8 +7,9 @@ import type { ServiceType } from '@crossfade/model/platform-ids.ts'
 import type { Catalog, Service } from './catalog.ts'
 import { catalogFinding } from './catalog-finding.ts'
 import { type SearchIndex, searchIndex } from './search.ts'
-import { buildSnapshot, shippedSnapshotFile } from './snapshot/build.ts'
-import { readSnapshot, type Snapshot } from './snapshot/read.ts'
+import { shippedSnapshotFile } from './snapshot/format.ts'
+import { readHead, readSnapshot, type Snapshot } from './snapshot/read.ts'
+import { sourcesDigest } from './snapshot/sources-digest.ts'
 import { sha256 } from './tool-digest.ts'
 
 export interface CatalogSources {
@@ -33,7 +34,10 @@ export interface OpenedCatalog {
  * those who hold it. Imported services are compiled here when they have changed (`crossfade mcp import` has done so already).
  * A broken imported service is a finding; throws CF10040 or CF10041 when the shipped catalog is missing or broken.
  */
-export function openCatalog(sources: CatalogSources = {}, previous: OpenedCatalog | null = null): OpenedCatalog {
+export async function openCatalog(
+  sources: CatalogSources = {},
+  previous: OpenedCatalog | null = null,
+): Promise<OpenedCatalog> {
   const { shipped = shippedSnapshotFile, directories = [] } = sources
   const files = new Map<string, { identity: string; snapshot: Snapshot }>()
   const open = (file: string) => {
@@ -49,7 +53,7 @@ export function openCatalog(sources: CatalogSources = {}, previous: OpenedCatalo
   if (directories.length > 0) {
     const file = sources.compiled ?? join(directories[0]!, 'catalog.snapshot')
     try {
-      buildSnapshot(directories, file)
+      await compileIfChanged(directories, file)
       const imported = open(file)
       findings.push(...imported.findings)
       snapshots.push(imported)
@@ -63,6 +67,21 @@ export function openCatalog(sources: CatalogSources = {}, previous: OpenedCatalo
     }
   }
   return { catalog: merged(snapshots, findings), findings, files }
+}
+
+/** The compiler is loaded only when there is something to compile: serving does without it. */
+async function compileIfChanged(directories: readonly string[], file: string): Promise<void> {
+  if (sourcesOf(file) === sourcesDigest(directories)) return
+  const { buildSnapshot } = await import('./snapshot/build.ts')
+  buildSnapshot(directories, file)
+}
+
+function sourcesOf(file: string): string | null {
+  try {
+    return readHead(file).sources
+  } catch {
+    return null
+  }
 }
 
 /** A catalog of these services. Of two with one type or one port the earlier stays. */

@@ -1,18 +1,23 @@
 // Compiles services into one file. The only place where API descriptions are parsed.
 import { createHash } from 'node:crypto'
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { deflateSync } from 'node:zlib'
 import type { Finding } from '@crossfade/model/finding.ts'
 import { type CompiledService, compileService } from '../compile-service.ts'
 import { loadServices, shippedServicesDirectory } from '../load-services.ts'
 import { sha256 } from '../tool-digest.ts'
-import { type IndexEntry, magic, type Place, type SnapshotHead, type SnapshotService, toolsPerPart } from './format.ts'
+import {
+  type IndexEntry,
+  magic,
+  type Place,
+  type SnapshotHead,
+  type SnapshotService,
+  shippedSnapshotFile,
+  toolsPerPart,
+} from './format.ts'
 import { readHead } from './read.ts'
 import { sourcesDigest } from './sources-digest.ts'
-
-/** Where the services that come with Crossfade are compiled to. */
-export const shippedSnapshotFile = join(import.meta.dirname, '..', 'dist', 'catalog.snapshot')
 
 export interface BuiltSnapshot {
   readonly file: string

@@ -4,8 +4,12 @@
 //   4 bytes   length of the head, little-endian
 //   head      JSON: `SnapshotHead`
 //   parts     zlib streams (they carry a checksum); places count from the end of the head
+import { join } from 'node:path'
 import type { Finding } from '@crossfade/model/finding.ts'
 import type { ServiceConfig } from '../service-config.ts'
+
+/** Where the services that come with Crossfade are compiled to. */
+export const shippedSnapshotFile = join(import.meta.dirname, '..', 'dist', 'catalog.snapshot')
 
 export const magic = Buffer.from('CFCAT\u00001\n', 'latin1')
 /** Magic and length. */
