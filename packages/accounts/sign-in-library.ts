@@ -114,8 +114,8 @@ export function createSignInLibrary(pool: Pool, options: AccountsOptions) {
             if (found.rows[0]?.is_active) return
             // The same answer as for a wrong password.
             throw new APIError('UNAUTHORIZED', {
-              code: 'INVALID_EMAIL_OR_PASSWORD',
               message: 'Invalid email or password',
+              code: 'INVALID_EMAIL_OR_PASSWORD',
             })
           },
         },
