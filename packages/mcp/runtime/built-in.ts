@@ -7,8 +7,23 @@ import type {
   ServerCapabilities,
   ServerContext,
 } from '@modelcontextprotocol/server'
+import type { ServedInstance } from '../instances/session.ts'
 import type { ToolCaller } from '../upstream/upstream.ts'
 import type { Era } from './recognise.ts'
+
+/** Everything that a talking tool may use. */
+export interface TalkContext {
+  readonly instance: ServedInstance
+  readonly server: McpServer
+  readonly context: ServerContext
+  readonly changes: Changes
+}
+
+/** Tells clients that listen. */
+export interface Changes {
+  toolsChanged(): void
+  promptsChanged(): void
+}
 
 export interface BuiltIn {
   /** The service with the tools that this one brings. */
@@ -22,8 +37,7 @@ export interface BuiltIn {
   talk(
     name: string,
     given: Readonly<Record<string, unknown>>,
-    server: McpServer,
-    context: ServerContext,
+    talk: TalkContext,
   ): Promise<CallToolResult | InputRequiredResult>
   /** Adds resources, prompts and whatever else to a server made for one request or session. */
   extend(server: McpServer, era: Era): void

@@ -30,8 +30,9 @@ after(() => server.close())
 
 test('SI-02 a client of the SDK v1 initializes, lists and calls', async () => {
   const client = new LegacyClient({ name: 'v1', version: '1' })
-  // biome-ignore lint/suspicious/noExplicitAny: the v1 transport's optional members are typed without exactOptionalPropertyTypes.
-  await client.connect(new LegacyTransport(new URL(server.url)) as any)
+  // The v1 transport's optional members are typed without exactOptionalPropertyTypes.
+  const transport = new LegacyTransport(new URL(server.url)) as unknown as Parameters<LegacyClient['connect']>[0]
+  await client.connect(transport)
   assert.equal(client.getServerVersion()?.name, 'sample')
   const { tools } = await client.listTools()
   assert.deepEqual(

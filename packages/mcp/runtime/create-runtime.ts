@@ -22,7 +22,8 @@ import { answerAccepted, answerCompiled, answerError, answerJson, refuseBody, to
 import { bodyTrouble } from './body-check.ts'
 import type { BuiltIn } from './built-in.ts'
 import { createCallsInFlight } from './calls-in-flight.ts'
-import { type Recognised, recognise } from './recognise.ts'
+import { createLegacySessions, type LegacySession } from './legacy-sessions.ts'
+import { modernRevision, type Recognised, recognise } from './recognise.ts'
 import type { McpRuntime } from './runtime.ts'
 import { createSdkPath } from './sdk-path.ts'
 import type { SdkServerParts } from './sdk-server.ts'
@@ -33,6 +34,8 @@ import { traceparentOf } from './traceparent.ts'
 
 /** JSON-RPC's number for errors that a server defines itself. */
 const serverErrorCode = -32_000
+/** The number that the SDK's transport gives with a 404. */
+const sessionNotFoundCode = -32_001
 
 export interface McpRuntimeOptions {
   readonly caller: ToolCaller
@@ -60,6 +63,7 @@ export function createMcpRuntime(options: McpRuntimeOptions): McpRuntime {
     onTrouble,
   })
   const sdk = createSdkPath(() => {})
+  const sessions = createLegacySessions(onTrouble)
   const inFlight = createCallsInFlight()
 
   return {
@@ -68,6 +72,9 @@ export function createMcpRuntime(options: McpRuntimeOptions): McpRuntime {
         const builtIn = builtInOf(given.service)
         const instance = builtIn === null ? given : { session: given.session, service: builtIn.service }
         if (request.method === 'POST') return post(request, response, body, instance, builtIn)
+        const session = sessionOf(request, instance, builtIn)
+        if (session === 'unknown') return refuseSession(response)
+        if (session !== null) return guard(response, sessions.serve(request, response, undefined, session))
         return serveBySdk(request, response, undefined, instance, builtIn)
       } catch (error) {
         giveUp(response, error)
@@ -76,8 +83,11 @@ export function createMcpRuntime(options: McpRuntimeOptions): McpRuntime {
     toolsChanged(serviceType) {
       views.forget(serviceType)
       sdk.toolsChanged(serviceType)
+      sessions.toolsChanged(serviceType)
     },
-    close: () => sdk.close(),
+    async close() {
+      await Promise.all([sdk.close(), sessions.close()])
+    },
   }
 
   function post(
@@ -103,14 +113,62 @@ export function createMcpRuntime(options: McpRuntimeOptions): McpRuntime {
     if (trouble !== null) return refuseBody(response, trouble.code, trouble.details)
 
     const recognised = recognise(parsed, request.headers)
-    if (recognised === null) return serveBySdk(request, response, parsed, instance, builtIn)
-    if (recognised.kind === 'notification') {
-      if (recognised.method === 'notifications/cancelled') {
-        inFlight.cancel(instance.session, clientOf(request), recognised.params?.['requestId'])
-      }
-      return answerAccepted(response)
+    if (recognised?.kind === 'notification' && recognised.method === 'notifications/cancelled') {
+      inFlight.cancel(instance.session, clientOf(request), recognised.params?.['requestId'])
     }
+    if (
+      builtIn !== null &&
+      (recognised === null || recognised.kind === 'notification' || recognised.era === 'legacy')
+    ) {
+      const taken = serveBySession(request, response, parsed, recognised, instance, builtIn)
+      if (taken !== null) return taken
+    }
+    if (recognised === null) return serveBySdk(request, response, parsed, instance, builtIn)
+    if (recognised.kind === 'notification') return answerAccepted(response)
     return answer(request, response, recognised, parsed, instance, builtIn)
+  }
+
+  /** What only a session can answer; null for the rest, which the compiled path or the SDK answers as for everybody. */
+  function serveBySession(
+    request: IncomingMessage,
+    response: ServerResponse,
+    parsed: unknown,
+    recognised: Recognised | null,
+    instance: ServedInstance,
+    builtIn: BuiltIn,
+  ): void | Promise<void> | null {
+    const isPlain = recognised?.kind === 'request'
+    if (isPlain && recognised.method === 'initialize') {
+      return guard(response, sessions.open(request, response, parsed, partsFor(request, instance, builtIn)))
+    }
+    const session = sessionOf(request, instance, builtIn)
+    if (session === null) return null
+    if (session === 'unknown') return refuseSession(response)
+    const talks =
+      isPlain && recognised.method === 'tools/call' && builtIn.talkingTools.has(String(recognised.params!['name']))
+    if (isPlain && !talks) return null
+    return guard(response, sessions.serve(request, response, parsed, session))
+  }
+
+  /** The session that the request names; `unknown` when it is not this instance's and user's. */
+  function sessionOf(
+    request: IncomingMessage,
+    instance: ServedInstance,
+    builtIn: BuiltIn | null,
+  ): LegacySession | 'unknown' | null {
+    const id = request.headers['mcp-session-id']
+    // Requests of the stateless revision belong to no session, whatever they name.
+    if (builtIn === null || typeof id !== 'string' || request.headers['mcp-protocol-version'] === modernRevision)
+      return null
+    return sessions.find(id, instance) ?? 'unknown'
+  }
+
+  function refuseSession(response: ServerResponse): void {
+    answerError(response, 404, { code: sessionNotFoundCode, message: 'Session not found' })
+  }
+
+  function guard(response: ServerResponse, serving: Promise<void>): Promise<void> {
+    return serving.catch((error: unknown) => giveUp(response, error))
   }
 
   function answer(
@@ -228,21 +286,18 @@ export function createMcpRuntime(options: McpRuntimeOptions): McpRuntime {
     giveUp(response, error, id)
   }
 
-  async function serveBySdk(
+  function serveBySdk(
     request: IncomingMessage,
     response: ServerResponse,
     parsed: unknown,
     instance: ServedInstance,
     builtIn: BuiltIn | null,
   ): Promise<void> {
-    try {
-      await sdk.serve(request, response, parsed, partsFor(request, instance, builtIn))
-    } catch (error) {
-      giveUp(response, error)
-    }
+    return guard(response, sdk.serve(request, response, parsed, partsFor(request, instance, builtIn)))
   }
 
   function partsFor(request: IncomingMessage, instance: ServedInstance, builtIn: BuiltIn | null): SdkServerParts {
+    const { serviceType } = instance.session
     return {
       instance,
       view: views.view(instance.service, instance.session),
@@ -250,6 +305,16 @@ export function createMcpRuntime(options: McpRuntimeOptions): McpRuntime {
       caller: builtIn?.caller ?? options.caller,
       dispatch,
       builtIn,
+      changes: {
+        toolsChanged() {
+          sdk.toolsChanged(serviceType)
+          sessions.toolsChanged(serviceType)
+        },
+        promptsChanged() {
+          sdk.promptsChanged(serviceType)
+          sessions.promptsChanged(serviceType)
+        },
+      },
       traceparent: traceparentOf(request.headers['traceparent']),
     }
   }
@@ -290,7 +355,8 @@ const pong = '{"result":{},"jsonrpc":"2.0","id":'
 
 /** As well as clients without a session can be told apart. */
 function clientOf(request: IncomingMessage): string {
-  return `${request.socket.remoteAddress} ${request.headers['user-agent'] ?? ''}`
+  const { headers, socket } = request
+  return `${socket.remoteAddress} ${headers['user-agent'] ?? ''} ${headers['mcp-session-id'] ?? ''}`
 }
 
 const mirroring = new WeakMap<object, boolean>()

@@ -16,6 +16,7 @@ export interface SdkPath {
   /** Answers a request. `parsedBody` is undefined where there is none. */
   serve(request: IncomingMessage, response: ServerResponse, parsedBody: unknown, parts: SdkServerParts): Promise<void>
   toolsChanged(serviceType: string): void
+  promptsChanged(serviceType: string): void
   /** Ends all streams, telling clients. */
   close(): Promise<void>
 }
@@ -43,6 +44,9 @@ export function createSdkPath(onTrouble: (error: unknown) => void): SdkPath {
     },
     toolsChanged(serviceType) {
       handlers.get(serviceType)?.notify.toolsChanged()
+    },
+    promptsChanged(serviceType) {
+      handlers.get(serviceType)?.notify.promptsChanged()
     },
     async close() {
       await Promise.all([...handlers.values()].map((handler) => handler.close()))

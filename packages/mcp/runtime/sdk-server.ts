@@ -5,7 +5,7 @@ import { INVALID_PARAMS, McpServer, ProtocolError, TRACEPARENT_META_KEY } from '
 import type { ServedInstance } from '../instances/session.ts'
 import type { ToolCaller } from '../upstream/upstream.ts'
 import { told } from './answers.ts'
-import type { BuiltIn } from './built-in.ts'
+import type { BuiltIn, Changes } from './built-in.ts'
 import type { Era } from './recognise.ts'
 import { listCacheHint, type ServiceIdentity } from './service-identity.ts'
 import { describeService, serviceResourceUri } from './service-resource.ts'
@@ -20,6 +20,7 @@ export interface SdkServerParts {
   readonly caller: ToolCaller
   readonly dispatch: ToolDispatch
   readonly builtIn: BuiltIn | null
+  readonly changes: Changes
   /** Of the request's header, where there is one. */
   readonly traceparent: string | undefined
 }
@@ -67,7 +68,7 @@ export function sdkServer(parts: SdkServerParts, era: Era): McpServer {
   server.server.setRequestHandler('tools/call', async (request, context) => {
     const { name, arguments: given = {} } = request.params
     if (builtIn?.talkingTools.has(name) && view.tool(name) !== undefined) {
-      return builtIn.talk(name, given, server, context)
+      return builtIn.talk(name, given, { instance, server, context, changes: parts.changes })
     }
     const result = await parts.dispatch.call({
       instance,
