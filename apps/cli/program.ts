@@ -5,6 +5,7 @@ import { registerCompletion } from './commands/completion.ts'
 import { registerDoctor } from './commands/doctor.ts'
 import { registerHistory } from './commands/history.ts'
 import { registerInit } from './commands/init.ts'
+import { registerMcp } from './commands/mcp/mcp.ts'
 import { registerNew } from './commands/new.ts'
 import { registerPlan } from './commands/plan.ts'
 import { registerServer } from './commands/server.ts'
@@ -29,6 +30,7 @@ const registrations: readonly Register[] = [
   registerServer,
   registerSimulate,
   registerTour,
+  registerMcp,
   registerCompletion,
 ]
 

@@ -1,6 +1,6 @@
-// The directory in which an installation keeps what it makes for itself: master key, passwords of database roles, imported services, the owner's token.
+// The directory in which an installation keeps what it makes for itself: master key, imported services, the owner's token.
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 
 /** Below the working directory, beside what the migrations keep. */
 const homeName = join('.crossfade', 'mcp')
@@ -10,18 +10,16 @@ export interface Home {
   readonly directory: string
   /** The key-encryption key, made at the first start where nothing else is given. */
   readonly masterKeyFile: string
-  /** Addresses of the database roles, with their passwords. */
-  readonly rolesFile: string
   /** Services that were imported here: one folder for each, as in the catalog. */
   readonly servicesDirectory: string
   /** The compiled imports. */
   readonly importsSnapshot: string
+  /** Parent of `directory`: where the processes of a working directory keep their embedded database. */
+  readonly databaseDirectory: string
   /** Personal token of this installation's owner: how the command line talks to the server. */
   readonly ownerTokenFile: string
   /** Address of the server that runs here, while it runs. */
   readonly serverFile: string
-  /** Held by whoever prepares the database. */
-  readonly lockFile: string
 }
 
 /** The home below `directory`; made, for this user alone, when it is missing. */
@@ -38,12 +36,11 @@ export function homePaths(directory = process.cwd()): Home {
   return {
     directory: home,
     masterKeyFile: join(home, 'master.key'),
-    rolesFile: join(home, 'roles.json'),
     servicesDirectory: join(home, 'services'),
     importsSnapshot: join(home, 'imports.snapshot'),
+    databaseDirectory: dirname(home),
     ownerTokenFile: join(home, 'owner.token'),
     serverFile: join(home, 'server.json'),
-    lockFile: join(home, 'prepare.lock'),
   }
 }
 

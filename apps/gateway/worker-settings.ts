@@ -3,11 +3,9 @@ import type { LogLevel } from '@crossfade/telemetry/logger.ts'
 
 /** Everything a worker must know; plain data, handed over a private channel because some of it is secret. */
 export interface WorkerSettings {
-  /** The working directory's home. */
-  readonly homeDirectory: string
+  /** The working directory, in whose home the installation keeps what it makes. */
+  readonly directory: string
   readonly roles: RoleUrls
-  /** Generations of the master key, in the form of CROSSFADE_MCP_MASTER_KEY; null: from the home's file. */
-  readonly masterKey: string | null
   readonly host: string
   readonly port: number
   /** Other workers listen on the same port. */
@@ -33,3 +31,4 @@ export type ToWorker = { readonly kind: 'settings'; readonly settings: WorkerSet
 export type FromWorker =
   | { readonly kind: 'ready'; readonly port: number; readonly services: number }
   | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'not reloaded'; readonly reason: string }

@@ -21,6 +21,8 @@ export interface WorkerPool {
 export interface WorkerPoolOptions {
   readonly count: number
   readonly settings: WorkerSettings
+  /** A worker goes on with the catalog that it has. */
+  readonly onNotReloaded: (trouble: { readonly pid: number; readonly reason: string }) => void
   readonly onDeath: (death: { readonly pid: number; readonly how: string; readonly restartMs: number }) => void
 }
 
@@ -41,6 +43,9 @@ export async function startWorkers(options: WorkerPoolOptions): Promise<WorkerPo
     })
     children.add(child)
     const startedAt = performance.now()
+    child.on('message', (message: FromWorker) => {
+      if (message.kind === 'not reloaded') options.onNotReloaded({ pid: child.pid!, reason: message.reason })
+    })
     const reloadsSeen = reloads
     const ready = becomesReady(child, options.settings)
     child.once('exit', (code, signal) => {

@@ -84,4 +84,14 @@ export const processErrors = {
     remedy: 'Use that one, or end it first.',
     retry: false,
   },
+  CF14016: {
+    sentence: 'The database in {directory} cannot be started: {reason}.',
+    remedy: 'Check the directory, or use a database of your own with --database or CROSSFADE_MCP_DATABASE_URL.',
+    retry: true,
+  },
+  CF14510: {
+    sentence: 'There is no service {service} whose health could be checked.',
+    remedy: 'See what there is with `crossfade mcp services`.',
+    retry: false,
+  },
 } as const satisfies Readonly<Record<string, ErrorDefinition>>

@@ -16,6 +16,7 @@ const server = await fromOpenAPI({
   spec: openapiDocument(origin, tools),
   baseUrl: origin,
   headers: { 'x-api-key': 'bench' },
+  maxTools: tools,
 })
 await server.start({ transportType: 'httpStream', httpStream: { port, host: '127.0.0.1', stateless: true } })
 process.send!({ port })

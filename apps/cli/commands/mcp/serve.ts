@@ -1,0 +1,116 @@
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Command } from 'commander'
+import { InvalidArgumentError } from 'commander'
+import { interruption } from '../../terminal/interrupt.ts'
+import { printJson, printNote, printText } from '../../terminal/output.ts'
+import { colour } from '../../terminal/style.ts'
+import { version } from '../../version.ts'
+import { type CommonOptions, common } from '../command.ts'
+import { wholeNumber } from '../options.ts'
+
+const consoleDirectory = fileURLToPath(new URL('../../../console/dist', import.meta.url))
+const workersMax = 64
+
+interface ServeOptions extends CommonOptions {
+  readonly host: string
+  readonly port: number
+  readonly baseUrl?: string
+  readonly workers: number
+  readonly ports?: boolean
+  readonly database?: string
+  readonly allowHost: readonly string[]
+  readonly allowOrigin: readonly string[]
+  readonly allowUpstream: readonly string[]
+  readonly signUp: boolean
+  readonly healthChecks: boolean
+  readonly quiet?: boolean
+}
+
+/** `crossfade mcp serve`: instances, API and console. */
+export function registerServe(mcp: Command): void {
+  common(
+    mcp
+      .command('serve')
+      .summary('serve every service to every user, with API and console')
+      .description(
+        'Serves instances at /{instance_id}/{service_type}/, the API below /api/v1 and the console, until it is told to stop. Without --database it brings a PostgreSQL of its own, kept with its master key under .crossfade in this directory. SIGHUP reads the catalog again.',
+      )
+      .option('--host <address>', 'the address to listen on', '127.0.0.1')
+      .option('--port <port>', 'the port to listen on', wholeNumber, 7070)
+      .option('--base-url <url>', 'the public address, where it is another one', publicUrl)
+      .option('--workers <count>', 'processes that share the port', workerCount, 1)
+      .option('--ports', 'listen on the static port of every service as well')
+      .option('--database <url>', 'PostgreSQL of your own, as an administrator; default CROSSFADE_MCP_DATABASE_URL')
+      .option('--allow-host <name>', 'a further host name to answer to; may be repeated', collect, [])
+      .option('--allow-origin <name>', 'host name of web pages that may call; may be repeated', collect, [])
+      .option('--allow-upstream <host:port>', 'a private address that services may have; may be repeated', collect, [])
+      .option('--no-sign-up', 'people can not make themselves an account')
+      .option('--no-health-checks', 'do not look at the services by oneself')
+      .option('--quiet', 'log warnings and errors alone'),
+    'crossfade mcp serve --workers 4 --base-url https://mcp.example.com',
+  ).action(run)
+}
+
+async function run(options: ServeOptions): Promise<void> {
+  const [{ serve }, { createLogger }] = await Promise.all([
+    import('@crossfade/gateway-app/serve.ts'),
+    import('@crossfade/telemetry/logger.ts'),
+  ])
+  const logLevel = options.quiet || options.json ? 'warn' : 'info'
+  const logger = createLogger(logLevel)
+  const serving = await serve({
+    directory: resolve(process.cwd()),
+    database: options.database,
+    host: options.host,
+    port: options.port,
+    baseUrl: options.baseUrl,
+    workers: options.workers,
+    staticPorts: options.ports ?? false,
+    allowedHosts: options.allowHost,
+    allowedOrigins: options.allowOrigin,
+    allowedUpstreams: options.allowUpstream,
+    signUp: options.signUp,
+    healthChecks: options.healthChecks,
+    consoleDirectory,
+    logLevel,
+    logger,
+    version,
+  })
+  const reload = () => {
+    serving.reload().catch((error: unknown) => logger.error({ err: error }, 'the catalog could not be read again'))
+  }
+  process.on('SIGHUP', reload)
+  const { url, services, workers, readyMs } = serving
+  if (options.json) printJson({ url, services, workers, readyMs: Math.round(readyMs) })
+  else {
+    printText(`${colour.green('✓')} ${services} services, ready after ${Math.round(readyMs)} ms`)
+    printText(`  console    ${colour.bold(url)}`)
+    printText(`  instances  ${url}/{instance_id}/{service_type}/`)
+    printNote(colour.dim('  Connect one: crossfade mcp connect github --key-file KEY. Ctrl-C stops.'))
+  }
+  await new Promise<void>((stop) => {
+    if (interruption.aborted) stop()
+    else interruption.addEventListener('abort', () => stop(), { once: true })
+  })
+  process.off('SIGHUP', reload)
+  await serving.close()
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value]
+}
+
+function workerCount(text: string): number {
+  const count = wholeNumber(text)
+  if (count < 1 || count > workersMax) throw new InvalidArgumentError(`Give a number from 1 to ${workersMax}.`)
+  return count
+}
+
+function publicUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url === null || !/^https?:$/.test(url.protocol) || url.search !== '' || url.pathname !== '/') {
+    throw new InvalidArgumentError('Give an http or https address without path, like https://mcp.example.com.')
+  }
+  return url.origin
+}

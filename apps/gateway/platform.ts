@@ -1,0 +1,39 @@
+import { type HomeDatabase, openHomeDatabase } from '@crossfade/embedded/home-cluster.ts'
+import { preparePlatform, type RoleUrls } from '@crossfade/mcp-database/roles.ts'
+import { fail, reasonOf } from '@crossfade/model/failure.ts'
+import type { Home } from './home.ts'
+
+const databaseName = 'crossfade_mcp'
+
+export interface Platform {
+  readonly roles: RoleUrls
+  /** Of the administrator: for migrations and rotation. Never show it. */
+  readonly adminUrl: string
+  readonly isEmbedded: boolean
+  /** Lets go of the database; an embedded one is stopped by the last process that does. Idempotent. */
+  release(): Promise<void>
+}
+
+/**
+ * Opens the platform's database, roles and tables brought up to date: `url`, else CROSSFADE_MCP_DATABASE_URL, else an embedded one below the home that all processes of the
+ * working directory share. Rejects with CF14016 when an embedded one can't be started, else as `preparePlatform` does.
+ */
+export async function openPlatform(home: Home, url?: string): Promise<Platform> {
+  const given = url ?? process.env['CROSSFADE_MCP_DATABASE_URL']
+  const database = given ? { url: given, release: async () => undefined } : await openEmbedded(home)
+  try {
+    const roles = await preparePlatform(database.url)
+    return { roles, adminUrl: database.url, isEmbedded: !given, release: () => database.release() }
+  } catch (error) {
+    await database.release()
+    throw error
+  }
+}
+
+async function openEmbedded(home: Home): Promise<HomeDatabase> {
+  try {
+    return await openHomeDatabase(home.databaseDirectory, databaseName)
+  } catch (error) {
+    throw fail('CF14016', { directory: home.databaseDirectory, reason: reasonOf(error) }, error)
+  }
+}

@@ -1,0 +1,152 @@
+// One installation: database, master key, registry, workers, and the owner's token for the command line.
+import { hostname } from 'node:os'
+import { createLocalOwner } from '@crossfade/accounts/local-owner.ts'
+import { registryRows } from '@crossfade/catalog/registry.ts'
+import { openPool } from '@crossfade/mcp-database/pool.ts'
+import { syncRegistry } from '@crossfade/mcp-database/sync-registry.ts'
+import { fail } from '@crossfade/model/failure.ts'
+import { masterKeys } from '@crossfade/vault/master-keys.ts'
+import type { Logger } from 'pino'
+import { type Home, markServer, openHome, readServerMark, writePrivateFile } from './home.ts'
+import { openPlatform, type Platform } from './platform.ts'
+import { type ServedCatalog, serveCatalog } from './served-catalog.ts'
+import { startWorker } from './worker.ts'
+import type { WorkerSettings } from './worker-settings.ts'
+import { startWorkers } from './workers.ts'
+
+export interface ServeOptions extends Omit<WorkerSettings, 'roles' | 'shared' | 'onlyService' | 'baseUrl'> {
+  /** Administrator's URL of a database of one's own; else CROSSFADE_MCP_DATABASE_URL, else an embedded one. */
+  readonly database?: string | undefined
+  /** Public address. Default: the address it listens on, where that is a loopback one. */
+  readonly baseUrl?: string | undefined
+  /** Processes that serve; 1: this one. */
+  readonly workers: number
+  readonly logger: Logger
+}
+
+export interface Serving {
+  readonly url: string
+  readonly services: number
+  /** Process ids; this process's own where it serves itself. */
+  readonly workers: readonly number[]
+  readonly ownerTokenFile: string
+  /** From the call of `serve` until every service could be called. */
+  readonly readyMs: number
+  /** Serves from the catalog as it is now, with what was imported since. No request fails meanwhile. */
+  reload(): Promise<void>
+  /** Ends in order. Idempotent. */
+  close(): Promise<void>
+}
+
+/** What serves: the workers of other processes, or the one of this. */
+interface Serve {
+  readonly pids: readonly number[]
+  reload(): void
+  stop(): Promise<void>
+}
+
+/**
+ * Serves instances, API and console until `close`. Rejects with CF14007 (port taken), CF14008 (a worker can't), CF14011 (no public address), CF14015 (a server runs here
+ * already), CF14016 (embedded database), CF11xxx (master key), CF12xxx (database).
+ */
+export async function serve(options: ServeOptions): Promise<Serving> {
+  const begun = performance.now()
+  const baseUrl = publicAddress(options)
+  const home = openHome(options.directory)
+  refuseSecondServer(home)
+  const platform = await openPlatform(home, options.database)
+  try {
+    // Made here, before there is a secret: workers only read it.
+    masterKeys({ defaultFile: home.masterKeyFile, make: true })
+    const served = await serveCatalog(home)
+    for (const finding of served.opened.findings) options.logger.warn({ finding }, finding.message)
+    await register(platform, served)
+    const running = await startServing(options, settingsOf(options, platform, baseUrl))
+    await mintOwnerToken(platform, home)
+    const unmark = markServer(home, { url: baseUrl, pid: process.pid })
+    let closed: Promise<void> | null = null
+    return {
+      url: baseUrl,
+      services: served.catalog.services.size,
+      get workers() {
+        return running.pids
+      },
+      ownerTokenFile: home.ownerTokenFile,
+      readyMs: performance.now() - begun,
+      async reload() {
+        await served.reload()
+        await register(platform, served)
+        running.reload()
+      },
+      close() {
+        closed ??= (async () => {
+          unmark()
+          await running.stop()
+          await platform.release()
+        })()
+        return closed
+      },
+    }
+  } catch (error) {
+    await platform.release()
+    throw error
+  }
+}
+
+const loopbackHosts = new Set(['127.0.0.1', 'localhost', '::1'])
+
+function publicAddress({ baseUrl, host, port }: ServeOptions): string {
+  if (baseUrl !== undefined) return baseUrl.replace(/\/+$/, '')
+  if (!loopbackHosts.has(host)) throw fail('CF14011', { host })
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+function refuseSecondServer(home: Home): void {
+  const mark = readServerMark(home)
+  if (mark === null) return
+  try {
+    process.kill(mark.pid, 0)
+  } catch {
+    return
+  }
+  if (mark.pid !== process.pid) throw fail('CF14015', { url: mark.url })
+}
+
+function settingsOf(options: ServeOptions, platform: Platform, baseUrl: string): WorkerSettings {
+  const { database: _database, workers, logger: _logger, ...rest } = options
+  return { ...rest, roles: platform.roles, shared: workers > 1, onlyService: null, baseUrl }
+}
+
+async function startServing(options: ServeOptions, settings: WorkerSettings): Promise<Serve> {
+  if (options.workers > 1) {
+    return startWorkers({
+      count: options.workers,
+      settings,
+      onNotReloaded: (trouble) => options.logger.error(trouble, 'a worker serves on from the catalog before'),
+      onDeath: (death) => options.logger.error(death, 'a worker has ended; another takes its place'),
+    })
+  }
+  const worker = await startWorker(settings, options.logger)
+  return { pids: [process.pid], reload: () => void worker.reload(), stop: () => worker.close() }
+}
+
+/** Tells the database which services there are. */
+async function register(platform: Platform, served: ServedCatalog): Promise<void> {
+  const keeper = openPool(platform.roles.keeper, { applicationName: 'crossfade mcp registry', connectionsMax: 1 })
+  try {
+    await syncRegistry(keeper, registryRows(served.catalog), served.catalog.digest)
+  } finally {
+    await keeper.end()
+  }
+}
+
+/** The command line of this directory acts as the owner. Each start makes a token anew and ends the one before. */
+async function mintOwnerToken(platform: Platform, home: Home): Promise<void> {
+  const accounts = openPool(platform.roles.accounts, { applicationName: 'crossfade mcp owner', connectionsMax: 1 })
+  try {
+    const { secret } = await createLocalOwner(accounts, `command line of ${hostname()}`)
+    writePrivateFile(home.ownerTokenFile, secret)
+  } finally {
+    await accounts.end()
+  }
+}
