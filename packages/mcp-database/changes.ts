@@ -26,7 +26,7 @@ export async function listenToChanges(
   url: string,
   onChange: (change: Change) => void,
   onLost: () => void,
-): Promise<{ close(): Promise<void> }> {
+): Promise<ChangeListening> {
   const listener = new ChangeListener(url, onChange, onLost)
   try {
     await listener.connect()
@@ -36,7 +36,13 @@ export async function listenToChanges(
   return listener
 }
 
-class ChangeListener {
+export interface ChangeListening {
+  /** Whether changes are heard of now; what it is may be asked within `onLost`. */
+  readonly listening: boolean
+  close(): Promise<void>
+}
+
+class ChangeListener implements ChangeListening {
   readonly #url: string
   readonly #onChange: (change: Change) => void
   readonly #onLost: () => void
@@ -50,6 +56,10 @@ class ChangeListener {
     this.#url = url
     this.#onChange = onChange
     this.#onLost = onLost
+  }
+
+  get listening(): boolean {
+    return this.#client !== undefined
   }
 
   async connect(): Promise<void> {
