@@ -93,7 +93,7 @@ BEGIN
 END
 $$;
 CREATE TRIGGER user_service_instances_keys_insert AFTER INSERT ON user_service_instances
-  FOR EACH ROW EXECUTE FUNCTION user_service_instances_refer_to_keys();
+  FOR EACH ROW WHEN (NEW.encrypted_api_key LIKE 'v1.%' OR NEW.encrypted_additional_credentials <> '{}') EXECUTE FUNCTION user_service_instances_refer_to_keys();
 CREATE TRIGGER user_service_instances_keys_update AFTER UPDATE ON user_service_instances
   FOR EACH ROW WHEN (
     (OLD.encrypted_api_key, OLD.encrypted_additional_credentials)

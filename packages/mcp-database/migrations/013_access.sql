@@ -21,7 +21,7 @@ BEGIN
   END LOOP;
   -- Tables of users beside them: the api role sees the rows of the user whom it acts for.
   FOREACH name IN ARRAY ARRAY['api_tokens', 'data_keys', 'user_service_instances', 'instance_tokens',
-    'api_key_validation_cache', 'service_usage_analytics', 'audit_log'] LOOP
+    'api_key_validation_cache', 'service_usage_analytics', 'audit_log', 'migration_conflicts'] LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);
     EXECUTE format('CREATE POLICY owner_all ON %I TO crossfade_mcp_owner USING (true) WITH CHECK (true)', name);
     -- In parentheses with SELECT: the signature is checked once per statement instead of once per row.
@@ -29,7 +29,8 @@ BEGIN
       'WITH CHECK (user_id = (SELECT current_user_id()))', name);
   END LOOP;
   -- Only functions of the owner touch these.
-  FOREACH name IN ARRAY ARRAY['instance_data_keys', 'key_checks', 'context_secret', 'role_passwords'] LOOP
+  FOREACH name IN ARRAY ARRAY['instance_data_keys', 'key_checks', 'context_secret', 'role_passwords',
+    'migrated_instances'] LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);
     EXECUTE format('CREATE POLICY owner_all ON %I TO crossfade_mcp_owner USING (true) WITH CHECK (true)', name);
   END LOOP;
@@ -47,13 +48,14 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON user_service_instances TO crossfade_mcp_
 GRANT SELECT, INSERT, DELETE ON instance_tokens TO crossfade_mcp_api;
 GRANT UPDATE (name, scopes, expires_at, revoked_at, last_used_at) ON instance_tokens TO crossfade_mcp_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON api_key_validation_cache TO crossfade_mcp_api;
-GRANT SELECT ON service_usage_analytics, audit_log TO crossfade_mcp_api;
+GRANT SELECT ON service_usage_analytics, audit_log, migration_conflicts TO crossfade_mcp_api;
 GRANT SELECT ON service_registry, service_health_status, platform_settings TO crossfade_mcp_api, crossfade_mcp_runtime;
 
 -- The keeper: everything that no user owns, and of instances what rotation needs. Never sessions, users or tokens.
 CREATE POLICY keeper_all ON data_keys TO crossfade_mcp_keeper USING (true) WITH CHECK (true);
 CREATE POLICY keeper_all ON user_service_instances TO crossfade_mcp_keeper USING (true) WITH CHECK (true);
 CREATE POLICY keeper_reads ON service_usage_analytics FOR SELECT TO crossfade_mcp_keeper USING (true);
+CREATE POLICY keeper_reads ON migration_conflicts FOR SELECT TO crossfade_mcp_keeper USING (true);
 CREATE POLICY keeper_reads ON instance_data_keys FOR SELECT TO crossfade_mcp_keeper USING (true);
 GRANT SELECT, INSERT, DELETE ON data_keys TO crossfade_mcp_keeper;
 GRANT UPDATE (key_encryption_key_id, wrapped_key, rewrapped_at, state, retired_at, seals) ON data_keys TO crossfade_mcp_keeper;
@@ -61,7 +63,7 @@ GRANT SELECT ON instance_data_keys TO crossfade_mcp_keeper;
 GRANT SELECT (instance_id, user_id, service_type, encrypted_api_key, encrypted_additional_credentials, is_active,
   credential_kind, credential_version, credential_state) ON user_service_instances TO crossfade_mcp_keeper;
 GRANT UPDATE (encrypted_api_key, encrypted_additional_credentials) ON user_service_instances TO crossfade_mcp_keeper;
-GRANT SELECT ON service_usage_analytics TO crossfade_mcp_keeper;
+GRANT SELECT ON service_usage_analytics, migration_conflicts TO crossfade_mcp_keeper;
 GRANT SELECT, INSERT, UPDATE ON service_registry, platform_settings TO crossfade_mcp_keeper;
 GRANT SELECT, INSERT, UPDATE, DELETE ON service_health_status TO crossfade_mcp_keeper;
 
