@@ -95,8 +95,9 @@ export async function openDirectory(options: DirectoryOptions): Promise<Platform
       for (const [key, wrong] of wrongTokens) if (wrong.instanceId === change.instanceId) wrongTokens.delete(key)
     } else if (change.kind === 'user') {
       sessions.dropUser(change.userId)
-      // Whose instance is being looked up is known only afterwards.
+      // Whose instance is being looked up, or was looked for in vain, is not known.
       for (const lookup of pending.values()) lookup.overtaken = true
+      wrongTokens.clear()
     }
   }
 
