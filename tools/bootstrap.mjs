@@ -50,9 +50,19 @@ export function runOnNode24(entry, args) {
   child.on('exit', (code, signal) => process.exit(signal ? 128 + 15 : (code ?? 1)))
 }
 
-/** Builds the console when it is missing or older than its sources. Says why and goes on when that fails: the CLI works without it. */
-function buildConsole() {
-  spawnSync(node24(), ['--disable-warning=ExperimentalWarning', join(root, 'tools', 'build', 'console.ts')], {
+/**
+ * Makes what `args` of the command line need and git does not hold: the console, and for the MCP platform the compiled catalog. Each says why and lets the command
+ * go on when that fails: it says by itself what it misses.
+ * @param {string[]} args
+ */
+export function buildFor(args) {
+  build('console.ts')
+  if (args[0] === 'mcp') build('catalog.ts')
+}
+
+/** @param {string} script of tools/build; quick when there is nothing to do */
+function build(script) {
+  spawnSync(node24(), ['--disable-warning=ExperimentalWarning', join(root, 'tools', 'build', script)], {
     stdio: ['ignore', 2, 2],
   })
 }
@@ -61,6 +71,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [entry, ...args] = process.argv.slice(2)
   if (!entry) throw new Error('usage: node tools/bootstrap.mjs ENTRY.ts [ARG …]')
   installPackages()
-  if (entry.startsWith('apps/')) buildConsole()
+  if (entry.startsWith('apps/')) buildFor(args)
   runOnNode24(join(root, entry), args)
 }

@@ -25,6 +25,8 @@ export interface Home {
 /** The home below `directory`; made, for this user alone, when it is missing. */
 export function openHome(directory = process.cwd()): Home {
   const home = homePaths(directory)
+  // The user that an embedded database runs as passes through here, and sees nothing.
+  mkdirSync(home.databaseDirectory, { recursive: true, mode: 0o711 })
   mkdirSync(home.servicesDirectory, { recursive: true, mode: 0o700 })
   chmodSync(home.directory, 0o700)
   return home

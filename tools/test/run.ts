@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from 'node:test'
 import { parseArgs } from 'node:util'
+import { ensureCatalogBuilt } from '../build/catalog.ts'
 import { ensureConsoleBuilt } from '../build/console.ts'
 import { knownPrograms, type ProgramName, setUpPrograms } from '../setup/debian-packages.ts'
 import { projectRoot, sourceFiles } from '../source-files.ts'
@@ -29,6 +30,7 @@ const database = values.pure ? [] : selected.database
 
 setUpPrograms(programsNeededBy([...pure, ...database]))
 const consoleBuilt = buildConsole()
+if ([...pure, ...database].some((path) => /^(apps|packages\/(catalog|mcp|gateway))/.test(path))) ensureCatalogBuilt()
 
 const report = new Report()
 if (pure.length > 0) {
