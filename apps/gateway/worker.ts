@@ -1,5 +1,8 @@
 // One process that serves: everything put together, nothing decided.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { createAccessTokenVerifier } from '@crossfade/accounts/access-tokens.ts'
+import { instanceUrl } from '@crossfade/accounts/instance-resource.ts'
+import { challenge } from '@crossfade/accounts/protected-resource.ts'
 import { createEdge } from '@crossfade/gateway/edge.ts'
 import { hostRules } from '@crossfade/gateway/host-check.ts'
 import { closeServer, edgeServer, listenOn } from '@crossfade/gateway/http-server.ts'
@@ -71,11 +74,15 @@ async function start(
   closing.push(() => limits.close())
   const caller = createToolCaller({ allowedPrivateHosts: settings.allowedUpstreams })
   closing.push(() => caller.close())
+  const tokens = createAccessTokenVerifier({ runtime: pool, baseUrl: settings.baseUrl })
   const directory = await openDirectory({
     runtime: pool,
     databaseUrl: settings.roles.runtime,
     vault,
-    verifyAccessToken: null,
+    async verifyAccessToken(token, instanceId, serviceType) {
+      const found = await tokens.verify(token, instanceUrl(settings.baseUrl, instanceId, serviceType))
+      return found && { userId: found.userId, scopes: [...found.scopes], endsAtMs: found.expiresAtMs }
+    },
     refresher: null,
   })
   closing.push(() => directory.close())
@@ -87,7 +94,7 @@ async function start(
     directory,
     runtime,
     hosts: hostRules(settings.baseUrl, settings.allowedHosts, settings.allowedOrigins),
-    baseUrl: settings.baseUrl,
+    challenge: (instanceId, serviceType, reason) => challenge(settings.baseUrl, instanceId, serviceType, reason),
     onTrouble: ({ path, error }) => logger.error({ err: error, path }, 'a request could not be served'),
   })
 

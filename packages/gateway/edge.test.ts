@@ -36,7 +36,7 @@ async function startEdge(
     catalog: () => ({ services }) as unknown as Catalog,
     directory,
     hosts: hostRules('http://127.0.0.1:7070', [], ['console.example.com']),
-    baseUrl: 'http://127.0.0.1:7070',
+    challenge: (instanceId, serviceType, reason) => `Bearer metadata="/${instanceId}/${serviceType}", ${reason}`,
     runtime: {
       handle(_request, response, body) {
         reached.push({ body: body.toString(), presented: presented! })
@@ -73,10 +73,7 @@ test('M12 no token, an unknown instance and a wrong token are answered alike, wi
   ]
   for (const { status, headers, body } of answers) {
     assert.equal(status, 401)
-    assert.match(
-      headers['www-authenticate']!,
-      /^Bearer resource_metadata="http:\/\/127\.0\.0\.1:7070\/\.well-known\/oauth-protected-resource\//,
-    )
+    assert.match(headers['www-authenticate']!, /^Bearer metadata=/)
     assert.equal(JSON.parse(body).error.data.code, 'CF12001')
   }
   assert.equal(reached.length, 0)

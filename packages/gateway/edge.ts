@@ -3,9 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Catalog } from '@crossfade/catalog/catalog.ts'
 import type { InstanceDirectory, InstanceSession, PresentedSecret } from '@crossfade/mcp/instances/session.ts'
 import type { McpRuntime } from '@crossfade/mcp/runtime/runtime.ts'
-import type { ServiceType } from '@crossfade/model/platform-ids.ts'
+import type { InstanceId, ServiceType } from '@crossfade/model/platform-ids.ts'
 import { asFailure, refuse, refuseWith } from './answers.ts'
-import { challenge } from './challenge.ts'
 import { type HostRules, hostCheck } from './host-check.ts'
 import { type InstancePath, parseInstancePath, redactPath } from './instance-path.ts'
 import { type BodyRefusal, readBody } from './read-body.ts'
@@ -21,8 +20,12 @@ export interface EdgeOptions {
   readonly directory: InstanceDirectory
   readonly runtime: McpRuntime
   readonly hosts: HostRules
-  /** Public address, without a slash at the end: stands in the challenge of a 401. */
-  readonly baseUrl: string
+  /** The `WWW-Authenticate` of a 401: tells a client where it gets a token. */
+  readonly challenge: (
+    instanceId: InstanceId,
+    serviceType: ServiceType,
+    reason: 'none_shown' | 'invalid_token',
+  ) => string
   /** Told of everything that is no answer to a client's own mistake. Paths are redacted. */
   readonly onTrouble?: (trouble: { readonly path: string; readonly error: unknown }) => void
 }
@@ -56,7 +59,7 @@ export function createEdge(options: EdgeOptions): Edge {
   function open(request: IncomingMessage, response: ServerResponse, path: InstancePath): void {
     if (request.headers.origin !== undefined) allowOrigin(response, request.headers.origin)
     const presented = presentedSecret(request, path)
-    if (presented === null) return refuseUnauthorized(response, path)
+    if (presented === null) return refuseUnauthorized(response, path, 'none_shown')
     try {
       const session = options.directory.open(path.instanceId, path.serviceType, presented)
       if (!(session instanceof Promise)) return serve(request, response, path, session)
@@ -97,8 +100,12 @@ export function createEdge(options: EdgeOptions): Edge {
     refuse(response, 500, failure)
   }
 
-  function refuseUnauthorized(response: ServerResponse, path: InstancePath, error?: 'invalid_token'): void {
-    const header = challenge(options.baseUrl, path.instanceId, path.serviceType, error)
+  function refuseUnauthorized(
+    response: ServerResponse,
+    path: InstancePath,
+    reason: 'none_shown' | 'invalid_token',
+  ): void {
+    const header = options.challenge(path.instanceId, path.serviceType, reason)
     refuseWith(response, 401, 'CF12001', {}, { 'www-authenticate': header })
   }
 

@@ -2,6 +2,7 @@ import type { Register } from '../command.ts'
 import { registerConnect } from './connect.ts'
 import { registerHealth } from './health.ts'
 import { registerImport } from './import.ts'
+import { registerRotateKeys } from './rotate-keys.ts'
 import { registerServe } from './serve.ts'
 import { registerServices } from './services.ts'
 
@@ -18,4 +19,5 @@ export const registerMcp: Register = (program, end) => {
   registerConnect(mcp)
   registerHealth(mcp, end)
   registerImport(mcp)
+  registerRotateKeys(mcp, end)
 }
