@@ -73,6 +73,8 @@ const unreachableCodes: ReadonlySet<string> = new Set([
   'EADDRNOTAVAIL',
   'ETIMEDOUT',
   'UND_ERR_CONNECT_TIMEOUT',
+  // The name leads to no public address: a resolver of a closed network says so of everything.
+  'CF13310',
 ])
 
 /** Whether a trouble may as well be our own: no name, no way, nobody there. */
