@@ -38,7 +38,7 @@ function compileOperation(operation: HandWrittenOperation): Tool {
   })
   const body = bodyOf(operation, names)
   const call: HttpCall = {
-    method: operation.method as HttpCall['method'],
+    method: operation.method,
     path: operation.path,
     parameters,
     body: body.body,

@@ -21,6 +21,11 @@ export function textsOf(value: unknown): string[] {
   return asArray(value).filter((each): each is string => typeof each === 'string')
 }
 
+/** The objects of an array. */
+export function objectsOf(value: unknown): JsonObject[] {
+  return asArray(value).filter((each): each is JsonObject => asObject(each) !== null)
+}
+
 /** JSON with the members of every object in alphabetical order: equal values give equal texts. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_, each: unknown) => {

@@ -80,7 +80,13 @@ export const handWrittenOperationSchema = Type.Object(
     name: Type.String({ pattern: '^[A-Za-z0-9_.-]{1,64}$' }),
     title: Type.Optional(name),
     description: Type.String({ minLength: 1, maxLength: 1000 }),
-    method: Type.Union(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].map((method) => Type.Literal(method))),
+    method: Type.Union([
+      Type.Literal('GET'),
+      Type.Literal('POST'),
+      Type.Literal('PUT'),
+      Type.Literal('PATCH'),
+      Type.Literal('DELETE'),
+    ]),
     /** Below the base URL, with `{parameters}`. */
     path: Type.String({ pattern: '^/' }),
     parameters: Type.Optional(
@@ -130,48 +136,57 @@ export const sourceSchema = Type.Union([
   /** An OpenAPI document in `openapi.json` beside `config.json`: what a user imported. */
   Type.Object({ kind: Type.Literal('openapi-file') }, closed),
   /** A remote MCP server: its own tools, behind the same vault and instance URL. */
-  Type.Object({ kind: Type.Literal('remote-mcp'), url: httpUrl }, closed),
+  Type.Object(
+    {
+      kind: Type.Literal('remote-mcp'),
+      url: httpUrl,
+      /** Default: streamable-http. */
+      transport: Type.Optional(Type.Union([Type.Literal('streamable-http'), Type.Literal('sse')])),
+    },
+    closed,
+  ),
   /** A server that is part of Crossfade: the conformance service. */
   Type.Object({ kind: Type.Literal('built-in'), server: Type.Literal('everything') }, closed),
 ])
+
+export const serviceCategories = [
+  'ai',
+  'analytics',
+  'cloud',
+  'commerce',
+  'communication',
+  'crm',
+  'data',
+  'design',
+  'development',
+  'documents',
+  'education',
+  'entertainment',
+  'finance',
+  'government',
+  'health',
+  'infrastructure',
+  'location',
+  'marketing',
+  'media',
+  'monitoring',
+  'productivity',
+  'security',
+  'social',
+  'storage',
+  'support',
+  'testing',
+  'travel',
+  'utilities',
+] as const
+export type ServiceCategory = (typeof serviceCategories)[number]
 
 export const serviceConfigSchema = Type.Object(
   {
     $schema: Type.Optional(Type.String()),
     serviceType: Type.Unsafe<ServiceType>(Type.String({ pattern: '^[a-z][a-z0-9_-]{1,49}$' })),
     displayName: name,
-    category: Type.Union(
-      [
-        'ai',
-        'analytics',
-        'cloud',
-        'commerce',
-        'communication',
-        'crm',
-        'data',
-        'design',
-        'development',
-        'documents',
-        'education',
-        'entertainment',
-        'finance',
-        'government',
-        'health',
-        'infrastructure',
-        'location',
-        'marketing',
-        'media',
-        'monitoring',
-        'productivity',
-        'security',
-        'social',
-        'storage',
-        'support',
-        'testing',
-        'travel',
-        'utilities',
-      ].map((category) => Type.Literal(category)),
-    ),
+    category: Type.Unsafe<ServiceCategory>(Type.Union(serviceCategories.map((category) => Type.Literal(category)))),
     /** One or two sentences of our own. */
     description: Type.String({ minLength: 10, maxLength: 400 }),
     docsUrl: httpUrl,

@@ -3,6 +3,7 @@ import { cliReference } from './cli-reference.ts'
 import { errorReference } from './error-reference.ts'
 import { openapi } from './openapi.ts'
 import { planSchema } from './plan-schema.ts'
+import { registryMigration } from './registry-migration.ts'
 
 export interface GeneratedFile {
   /** Relative to the project's root. */
@@ -12,7 +13,7 @@ export interface GeneratedFile {
 
 export type Generator = () => Promise<GeneratedFile> | GeneratedFile
 
-const allGenerators: readonly Generator[] = [cliReference, errorReference, openapi, planSchema]
+const allGenerators: readonly Generator[] = [cliReference, errorReference, openapi, planSchema, registryMigration]
 
 /** What all generators produce, in order. */
 export async function generateAll(): Promise<GeneratedFile[]> {

@@ -3,7 +3,7 @@ import { loadServices } from '@crossfade/catalog/load-services.ts'
 import { registryRowsOf, type ServiceRow } from '@crossfade/catalog/registry.ts'
 import type { GeneratedFile } from './generators.ts'
 
-const columns: readonly (readonly [column: string, valueOf: (row: ServiceRow) => string])[] = [
+const columns: readonly (readonly [column: string, literal: (row: ServiceRow) => string])[] = [
   ['service_type', (row) => text(row.serviceType)],
   ['name', (row) => text(row.name)],
   ['display_name', (row) => text(row.displayName)],
@@ -23,7 +23,7 @@ export function registryMigration(): GeneratedFile {
   const { services } = loadServices()
   const rows = registryRowsOf(services.map((service) => service.config))
   const names = columns.map(([name]) => name).join(', ')
-  const values = rows.map((row) => `  (${columns.map(([, valueOf]) => valueOf(row)).join(', ')})`).join(',\n')
+  const values = rows.map((row) => `  (${columns.map(([, literal]) => literal(row)).join(', ')})`).join(',\n')
   const types = rows.map((row) => text(row.serviceType))
   const content = `-- Generated from packages/catalog/services by \`npm run generate\`; do not edit.
 

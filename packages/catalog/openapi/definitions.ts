@@ -1,5 +1,6 @@
 // Makes a schema self-contained: the definitions it needs come into its `$defs`, as few and as small as will do.
 import type { JsonSchema } from '../catalog.ts'
+import { asObject, textsOf } from '../json-value.ts'
 import { breakCircles } from './circles.ts'
 import type { OpenApiDocument } from './document.ts'
 import { convertSchema, type SchemaContext } from './schema.ts'
@@ -13,6 +14,7 @@ const inlinedBytesMax = 160
 /** Depths at which a schema that is too long by itself is cut, the deepest first. */
 const cutDepths = [10, 8, 6, 5, 4, 3, 2, 1]
 
+const narrowedText = 'Some of its members are left out here for their number; they can be given all the same.'
 const leftOut = 'Any value: its definition is left out here for its size.'
 
 export interface Definitions {
@@ -159,7 +161,23 @@ function bounded(schema: JsonSchema): JsonSchema {
     const cut = cutBelow(schema, depth)
     if (JSON.stringify(cut).length <= schemaBytesMax) return cut
   }
-  return cutBelow(schema, 1)
+  return narrowed(cutBelow(schema, 1))
+}
+
+/** Of a schema with too many members those that are required, and as many others as fit. It is open: the rest can still be given. */
+function narrowed(schema: JsonSchema): JsonSchema {
+  const members = Object.entries(asObject(schema['properties']) ?? {})
+  const required = new Set(textsOf(schema['required']))
+  const kept = new Set(members.map(([name]) => name))
+  let bytes = JSON.stringify(schema).length
+  for (const [name, member] of members.reverse()) {
+    if (bytes <= schemaBytesMax - narrowedText.length) break
+    if (required.has(name)) continue
+    kept.delete(name)
+    bytes -= JSON.stringify(member).length + name.length + 4
+  }
+  const properties = Object.fromEntries(members.reverse().filter(([name]) => kept.has(name)))
+  return { ...schema, description: narrowedText, properties, additionalProperties: true }
 }
 
 function cutBelow(schema: JsonSchema, depth: number): JsonSchema {
