@@ -3,7 +3,7 @@ import { openPool } from '@crossfade/mcp-database/pool.ts'
 import type { UserId } from '@crossfade/model/platform-ids.ts'
 import type { Pool } from 'pg'
 import { answerJson, boundedRequest } from './http-answers.ts'
-import { handleOAuth } from './oauth-requests.ts'
+import { answerServerMetadata, handleOAuth } from './oauth-requests.ts'
 import { addressHeader, authPath, createSignInLibrary, type SignInLibrary } from './sign-in-library.ts'
 
 /** Connections of one process; sign-in is seldom, and hashing bounds it more than the database does. */
@@ -116,7 +116,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
 
   const answer = async (request: Request): Promise<Response> => {
     const path = new URL(request.url).pathname
-    if (path === metadataPath) return library.handler(request)
+    if (path === metadataPath) return answerServerMetadata(context, request)
     if (!path.startsWith(`${authPath}/`)) return answerJson(404, { code: 'NOT_FOUND', message: 'Not found' })
     const inner = path.slice(authPath.length)
     if (inner.startsWith('/oauth2/') || inner === '/error') return handleOAuth(context, inner, request)

@@ -1,5 +1,6 @@
 // What stands before the library's OAuth endpoints: which instance a token may be for, sign-in, and consent.
 import type { AccountsContext } from './accounts.ts'
+import { registerClient } from './client-registration.ts'
 import { consentPage, decideConsent } from './consent.ts'
 import { answerJson, seeOther } from './http-answers.ts'
 import { type InstanceResource, parseInstanceResource } from './instance-resource.ts'
@@ -25,7 +26,7 @@ export async function handleOAuth(context: AccountsContext, inner: string, reque
     case 'POST /oauth2/token':
       return token(context, request)
     case 'POST /oauth2/register':
-      return register(context, request)
+      return registerClient(context, request)
     case 'POST /oauth2/revoke':
     case 'POST /oauth2/introspect':
     case 'GET /oauth2/get-consents':
@@ -57,7 +58,26 @@ async function authorize(context: AccountsContext, request: Request): Promise<Re
   } else {
     url.searchParams.set('resource', noResource)
   }
-  return context.library.handler(new Request(url, { headers: request.headers }))
+  await askToStayConnected(context, url.searchParams)
+  const headers = new Headers(request.headers)
+  // The library answers scripts with JSON instead of a redirect; the endpoint is for navigation.
+  headers.set('accept', 'text/html')
+  headers.set('sec-fetch-mode', 'navigate')
+  return context.library.handler(new Request(url, { headers }))
+}
+
+/**
+ * Clients that registered for refresh tokens but don't know that `offline_access` asks for one would bring the person
+ * back every hour. The consent page says that the client stays connected.
+ */
+async function askToStayConnected(context: AccountsContext, asked: URLSearchParams): Promise<void> {
+  const scopes = asked.get('scope')?.split(' ')
+  if (!scopes || scopes.includes('offline_access')) return
+  const found = await context.pool.query(
+    `SELECT FROM oauth_clients WHERE client_id = $1 AND grant_types @> '["refresh_token"]'`,
+    [asked.get('client_id')],
+  )
+  if (found.rowCount === 1) asked.set('scope', [...scopes, 'offline_access'].join(' '))
 }
 
 /** To the sign-in page, which brings the person back to the authorization endpoint. */
@@ -122,24 +142,15 @@ async function token(context: AccountsContext, request: Request): Promise<Respon
   return context.library.handler(new Request(request.url, { method: 'POST', headers, body: form.toString() }))
 }
 
-/** What a client may not register: it would make the server fetch addresses of the client's choice, or promise what no instance checks. */
-const refusedMetadata = ['jwks_uri', 'jwks', 'backchannel_logout_uri', 'software_statement', 'resources'] as const
-
-/** Dynamic registration (RFC 7591) by anybody, with no credential of a person. */
-async function register(context: AccountsContext, request: Request): Promise<Response> {
-  const headers = new Headers(request.headers)
-  headers.delete('cookie')
-  headers.delete('authorization')
-  let metadata: Record<string, unknown>
-  try {
-    metadata = JSON.parse(await request.text()) as Record<string, unknown>
-  } catch {
-    return answerJson(400, { error: 'invalid_client_metadata', error_description: 'The body is no JSON.' })
-  }
-  const refused = refusedMetadata.find((name) => metadata?.[name] !== undefined)
-  if (refused || metadata?.['dpop_bound_access_tokens'] === true) {
-    const name = refused ?? 'dpop_bound_access_tokens'
-    return answerJson(400, { error: 'invalid_client_metadata', error_description: `${name} is not supported here.` })
-  }
-  return context.library.handler(new Request(request.url, { method: 'POST', headers, body: JSON.stringify(metadata) }))
+/** RFC 8414, without what the library could do and this installation doesn't: keys of clients, and bound tokens. */
+export async function answerServerMetadata(context: AccountsContext, request: Request): Promise<Response> {
+  const answer = await context.library.handler(request)
+  if (answer.status !== 200 || request.method !== 'GET') return answer
+  const metadata = (await answer.json()) as Record<string, unknown>
+  const told = Object.entries(metadata).flatMap(([name, value]) => {
+    if (/dpop|backchannel|auth_signing_alg/.test(name)) return []
+    return [[name, Array.isArray(value) ? value.filter((one) => one !== 'private_key_jwt') : value]]
+  })
+  const headers = { 'access-control-allow-origin': '*', 'cache-control': 'public, max-age=300' }
+  return Response.json(Object.fromEntries(told), { headers })
 }

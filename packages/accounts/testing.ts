@@ -165,8 +165,8 @@ export async function newPerson(test: TestAccounts): Promise<{ browser: TestBrow
 /** An instance of a user as a row, and its URL. What it holds is no sealed key. */
 export async function newInstance(test: TestAccounts, userId: string, serviceType = 'github'): Promise<string> {
   await test.admin.query(
-    `INSERT INTO service_registry (service_type, name, display_name, port) VALUES ($1, $1, $1, 49294)
-     ON CONFLICT (service_type) DO NOTHING`,
+    `INSERT INTO service_registry (service_type, name, display_name, port)
+     SELECT $1::text, $1::text, $1::text, 49152 + count(*) FROM service_registry ON CONFLICT (service_type) DO NOTHING`,
     [serviceType],
   )
   const instanceId = `git_user_${userId.slice(0, 8)}_${randomBytes(3).toString('hex')}`
@@ -175,4 +175,42 @@ export async function newInstance(test: TestAccounts, userId: string, serviceTyp
     [instanceId, userId, serviceType],
   )
   return `${test.baseUrl}/${instanceId}/${serviceType}/`
+}
+
+/**
+ * Follows an authorization URL as a person's browser does, answering the consent page when it comes. Gives where the
+ * browser is sent in the end: the client's redirect URI, the sign-in page, or the page that told of an error (null).
+ */
+export async function followAuthorization(
+  browser: TestBrowser,
+  url: string | URL,
+  answer: 'allow' | 'deny' = 'allow',
+): Promise<{ location: URL | null; consentPage: string | null; status: number }> {
+  let response = await browser.send('GET', String(url))
+  let consentPage: string | null = null
+  for (let redirects = 0; redirects < 5; redirects++) {
+    const location = response.headers.get('location')
+    if (location === null) {
+      const html = await response.text()
+      const query = /name="query" value="([^"]*)"/.exec(html)?.[1]
+      if (query === undefined || consentPage !== null)
+        return { location: null, consentPage: html, status: response.status }
+      consentPage = html
+      response = await browser.send(
+        'POST',
+        '/api/v1/auth/oauth2/decide',
+        new URLSearchParams({ query: unescapeHtml(query), answer }),
+      )
+      continue
+    }
+    const next = new URL(location, String(url))
+    const ours = next.pathname.startsWith('/api/v1/auth/')
+    if (!ours) return { location: next, consentPage, status: response.status }
+    response = await browser.send('GET', next.href)
+  }
+  throw new Error('too many redirects')
+}
+
+function unescapeHtml(text: string): string {
+  return text.replace(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)))
 }
