@@ -23,7 +23,7 @@ import { bodyTrouble } from './body-check.ts'
 import type { BuiltIn } from './built-in.ts'
 import { createCallsInFlight } from './calls-in-flight.ts'
 import { createLegacySessions, type LegacySession } from './legacy-sessions.ts'
-import { modernRevision, type Recognised, recognise } from './recognise.ts'
+import { acceptsBoth, modernRevision, type Recognised, recognise } from './recognise.ts'
 import type { McpRuntime } from './runtime.ts'
 import { createSdkPath } from './sdk-path.ts'
 import type { SdkServerParts } from './sdk-server.ts'
@@ -107,7 +107,7 @@ export function createMcpRuntime(options: McpRuntimeOptions): McpRuntime {
     try {
       parsed = JSON.parse(body.toString())
     } catch {
-      return answerError(response, 400, { code: PARSE_ERROR, message: 'Parse error: Invalid JSON' })
+      return refuseUnparsed(request, response)
     }
     const trouble = bodyTrouble(parsed)
     if (trouble !== null) return refuseBody(response, trouble.code, trouble.details)
@@ -352,6 +352,15 @@ export function createMcpRuntime(options: McpRuntimeOptions): McpRuntime {
 }
 
 const pong = '{"result":{},"jsonrpc":"2.0","id":'
+
+/** What the SDK answers to a body that is no JSON. */
+function refuseUnparsed(request: IncomingMessage, response: ServerResponse): void {
+  if (acceptsBoth(request.headers)) {
+    return answerError(response, 400, { code: PARSE_ERROR, message: 'Parse error: Invalid JSON' })
+  }
+  const message = 'Not Acceptable: Client must accept both application/json and text/event-stream'
+  answerError(response, 406, { code: serverErrorCode, message })
+}
 
 /** As well as clients without a session can be told apart. */
 function clientOf(request: IncomingMessage): string {

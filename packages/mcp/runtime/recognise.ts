@@ -62,8 +62,7 @@ function isModern(
   if (headers['mcp-protocol-version'] !== modernRevision || headers['mcp-method'] !== method) return false
   switch (method) {
     case 'tools/call':
-      if (headers['mcp-name'] !== params['name'] || 'inputResponses' in params || 'requestState' in params) return false
-      if (!isCall(params)) return false
+      if (headers['mcp-name'] !== params['name'] || !isCall(params)) return false
       break
     case 'tools/list':
       if (!isCursor(params['cursor'])) return false
@@ -119,15 +118,19 @@ const legacyVersions: ReadonlySet<string> = new Set(SUPPORTED_PROTOCOL_VERSIONS)
 
 /** What the SDK's transport of the stateful revisions asks of every POST. */
 function isLegacyPost(headers: IncomingHttpHeaders): boolean {
-  const { accept } = headers
-  if (accept === undefined || !accept.includes('application/json') || !accept.includes('text/event-stream'))
-    return false
+  if (!acceptsBoth(headers)) return false
   const version = headers['mcp-protocol-version']
   return version === undefined || (typeof version === 'string' && legacyVersions.has(version))
 }
 
-/** A name that the base64 form of `Mcp-Name` can't be mistaken for, and arguments that are an object or absent. */
+/** Whether the client takes both forms of an answer, as the stateful revisions ask. */
+export function acceptsBoth({ accept }: IncomingHttpHeaders): boolean {
+  return accept?.includes('application/json') === true && accept.includes('text/event-stream')
+}
+
+/** A first round, with a name that the base64 form of `Mcp-Name` can't be mistaken for, and arguments that are an object or absent. */
 function isCall(params: JsonObject): boolean {
+  if ('inputResponses' in params || 'requestState' in params) return false
   const { name, arguments: given } = params
   return typeof name === 'string' && !name.startsWith('=?') && (given === undefined || isObject(given))
 }

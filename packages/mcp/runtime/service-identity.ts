@@ -39,9 +39,9 @@ export function compileIdentity(
   const resultMeta = { [SERVER_INFO_META_KEY]: serverInfo }
   const instructions = instructionsOf(service)
   const capabilities = {
-    modern: { tools: { listChanged: true }, resources: {}, ...more },
+    modern: { tools: { listChanged: true }, resources: { listChanged: false }, ...more },
     // Without a session there is no stream that a change could be told on.
-    legacy: { tools: {}, resources: {}, ...more },
+    legacy: { tools: { listChanged: false }, resources: { listChanged: false }, ...more },
   }
   const initialized = new Map<string, string>()
   return {
