@@ -1,5 +1,5 @@
 // Decrypted credentials: made when needed, kept a short while, renewed when they are OAuth tokens.
-import { fail } from '@crossfade/model/failure.ts'
+import { Failure, fail } from '@crossfade/model/failure.ts'
 import type { SecretOwner, Vault } from '@crossfade/vault/vault.ts'
 import type { InstanceRow } from './instance-row.ts'
 import type { CredentialSource, OpenedInstance } from './opened-instance.ts'
@@ -12,6 +12,9 @@ export const credentialTtlMs = 60_000
 const sweepMs = 5_000
 /** An access token is renewed this long before it ends, so that a call begun with it ends with it. */
 export const refreshAheadMs = 60_000
+
+/** and looked at again this long after it was looked at last. */
+const refreshAgainMs = 5_000
 
 /** Renews OAuth access tokens; `authorization/refresh.ts` makes one. */
 export interface TokenRefresher {
@@ -89,13 +92,23 @@ export function createCredentialKeeper(options: CredentialKeeperOptions): Creden
     if (opened.dropped) await readAgain(opened)
     refuseUnauthorized(opened)
     if (isDue(opened)) {
-      const renewed = await refresher!.refresh(opened, opened.refused ? opened.stored.main : null)
-      opened.update(renewed)
+      opened.update(await renewed(opened))
       // Refused again, it is not the token's age: the next call shows the upstream's own answer.
       opened.refused = false
       refuseUnauthorized(opened)
     }
     return hold(opened, await openStored(opened))
+  }
+
+  /** A token that is still good for a moment is used when a new one can't be had now. */
+  async function renewed(opened: OpenedInstance): Promise<InstanceRow> {
+    try {
+      return await refresher!.refresh(opened, opened.refused ? opened.stored.main : null)
+    } catch (error) {
+      const isGood = !opened.refused && (opened.accessExpiresAtMs ?? 0) > Date.now() + refreshAgainMs
+      if (isGood && error instanceof Failure && error.retry) return rowOf(opened)
+      throw error
+    }
   }
 
   /** Rotation of keys seals secrets anew without telling, for they stay the same: what can't be opened any more may have been sealed anew. */
@@ -124,12 +137,16 @@ export function createCredentialKeeper(options: CredentialKeeperOptions): Creden
   function hold(opened: OpenedInstance, credential: Credential): Credential {
     if (opened.dropped) return credential
     const nowMs = Date.now()
-    const endsMs = renewable(opened)
-      ? (opened.accessExpiresAtMs ?? Number.POSITIVE_INFINITY) - refreshAheadMs
-      : Infinity
-    opened.held = { credential, freshUntilMs: endsMs, usedAtMs: nowMs }
+    opened.held = { credential, freshUntilMs: freshUntil(opened, nowMs), usedAtMs: nowMs }
     holding.add(opened)
     return credential
+  }
+
+  function freshUntil(opened: OpenedInstance, nowMs: number): number {
+    const endsAtMs = opened.accessExpiresAtMs ?? Number.POSITIVE_INFINITY
+    if (!renewable(opened)) return endsAtMs
+    // Tokens that live shorter than that, and those that could not be renewed, are not renewed at every call.
+    return Math.max(endsAtMs - refreshAheadMs, Math.min(endsAtMs, nowMs + refreshAgainMs))
   }
 
   function isDue(opened: OpenedInstance): boolean {
@@ -158,6 +175,20 @@ export function createCredentialKeeper(options: CredentialKeeperOptions): Creden
       for (const opened of holding) opened.held = null
       holding.clear()
     },
+  }
+}
+
+function rowOf(opened: OpenedInstance): InstanceRow {
+  return {
+    userId: opened.userId,
+    tokenId: opened.tokenId,
+    scopes: null,
+    tokenExpiresAtMs: null,
+    credential: opened.stored,
+    credentialVersion: opened.credentialVersion,
+    needsAuthorization: opened.needsAuthorization,
+    accessExpiresAtMs: opened.accessExpiresAtMs,
+    settings: opened.settings,
   }
 }
 

@@ -48,6 +48,8 @@ export interface DirectoryOptions {
   readonly verifyAccessToken:
     | ((token: string, instanceId: InstanceId, serviceType: ServiceType) => Promise<AccessGrant | null>)
     | null
+  /** Told when what is held of access tokens may be out of date: of one user, or of everybody. */
+  readonly forgetAccessTokens?: (userId?: string) => void
   readonly refresher: TokenRefresher | null
   readonly sessionsMax?: number
   readonly databaseGraceMsMax?: number
@@ -94,6 +96,7 @@ export async function openDirectory(options: DirectoryOptions): Promise<Platform
       for (const lookup of pending.values()) if (lookup.instanceId === change.instanceId) lookup.overtaken = true
       for (const [key, wrong] of wrongTokens) if (wrong.instanceId === change.instanceId) wrongTokens.delete(key)
     } else if (change.kind === 'user') {
+      options.forgetAccessTokens?.(change.userId)
       sessions.dropUser(change.userId)
       // Whose instance is being looked up, or was looked for in vain, is not known.
       for (const lookup of pending.values()) lookup.overtaken = true
@@ -106,6 +109,7 @@ export async function openDirectory(options: DirectoryOptions): Promise<Platform
    * is believed without asking.
    */
   function doubtAll(): void {
+    options.forgetAccessTokens?.()
     for (const opened of sessions.values()) opened.freshUntilMs = 0
     for (const lookup of pending.values()) lookup.overtaken = true
     wrongTokens.clear()
