@@ -216,8 +216,8 @@ async function shapeOf(admin: { query: (text: string) => Promise<{ rows: unknown
     SELECT c.relname::text AS thing, c.relkind::text, coalesce(c.relacl, acldefault((CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END)::"char", c.relowner))::text AS rights, c.relrowsecurity, c.relforcerowsecurity,
       (SELECT string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || a.attnotnull || coalesce(a.attacl::text, ''), ',' ORDER BY a.attname)
         FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
-      (SELECT string_agg(conname || pg_get_constraintdef(oid), ',' ORDER BY conname) FROM pg_constraint WHERE conrelid = c.oid) AS constraints,
-      (SELECT string_agg(polname || polcmd, ',' ORDER BY polname) FROM pg_policy WHERE polrelid = c.oid) AS policies,
+      (SELECT string_agg(conname::text || pg_get_constraintdef(oid), ',' ORDER BY conname) FROM pg_constraint WHERE conrelid = c.oid) AS constraints,
+      (SELECT string_agg(polname || polcmd::text, ',' ORDER BY polname) FROM pg_policy WHERE polrelid = c.oid) AS policies,
       (SELECT string_agg(tgname, ',' ORDER BY tgname) FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal) AS triggers
     FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace
     UNION ALL

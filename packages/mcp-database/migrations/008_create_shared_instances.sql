@@ -60,7 +60,8 @@ CREATE INDEX idx_user_service_instances_last_used ON user_service_instances (las
 -- drop a retired key: the database refuses while anything needs it, and refuses secrets under a key that is gone.
 CREATE TABLE instance_data_keys (
   instance_id varchar(100) NOT NULL REFERENCES user_service_instances (instance_id) ON DELETE CASCADE ON UPDATE CASCADE,
-  data_key_id text NOT NULL REFERENCES data_keys (id),
+  -- Looked at when a transaction ends: a user who goes takes keys and instances along, in whichever order.
+  data_key_id text NOT NULL REFERENCES data_keys (id) DEFERRABLE INITIALLY DEFERRED,
   PRIMARY KEY (data_key_id, instance_id)
 );
 CREATE INDEX instance_data_keys_instance_id_idx ON instance_data_keys (instance_id);
