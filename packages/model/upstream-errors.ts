@@ -185,4 +185,24 @@ export const upstreamErrors = {
     remedy: 'Try again later; `crossfade mcp health` shows when it has recovered.',
     retry: true,
   },
+  CF13340: {
+    sentence: 'The MCP server of {service} could not be talked to: {reason}.',
+    remedy: 'Try again later; `crossfade mcp health` shows whether it is the server as a whole.',
+    retry: true,
+  },
+  CF13341: {
+    sentence: 'The tool {tool} of {service} is not what it was when it was approved ({digest}); it is in quarantine.',
+    remedy: 'An operator compares the definitions and approves the new one.',
+    retry: false,
+  },
+  CF13342: {
+    sentence: 'The MCP server of {service} refused the call: {reason}.',
+    remedy: 'Correct the arguments as the message says and call the tool again.',
+    retry: false,
+  },
+  CF13343: {
+    sentence: 'The tool {tool} of {service} has no definition {digest} that waits for approval.',
+    remedy: 'List the quarantined tools again: the server may have changed it once more.',
+    retry: false,
+  },
 } as const satisfies Readonly<Record<string, ErrorDefinition>>

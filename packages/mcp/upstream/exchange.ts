@@ -153,7 +153,7 @@ function cutOffError(): Error {
 }
 
 /** The guard's refusal, wherever the connector has wrapped it. */
-function refusalIn(error: unknown): Failure | null {
+export function refusalIn(error: unknown): Failure | null {
   for (let current = error, depth = 0; current instanceof Error && depth < 5; depth++) {
     if (current instanceof Failure) return current
     if (current instanceof AggregateError) {
