@@ -1,5 +1,6 @@
 import { openPool } from '@crossfade/mcp-database/pool.ts'
 import { masterKeys } from '@crossfade/vault/master-keys.ts'
+import { openPlatformSecret } from '@crossfade/vault/platform-secret.ts'
 import { type DataKeyRotation, rotateDataKeys } from '@crossfade/vault/rotate-data-keys.ts'
 import { type KeyEncryptionRotation, rotateKeyEncryptionKey } from '@crossfade/vault/rotate-key-encryption-key.ts'
 import { openHome } from './home.ts'
@@ -29,6 +30,8 @@ export async function rotateKeys(options: RotateKeysOptions): Promise<RotatedKey
   try {
     const keys = masterKeys({ defaultFile: home.masterKeyFile })
     const { level, signal, onProgress } = options
+    // Opened under the current key it is wrapped by that one from now on.
+    await openPlatformSecret(keeper, keys)
     const master =
       level === 'data'
         ? null

@@ -5,7 +5,10 @@ import { registryRows } from '@crossfade/catalog/registry.ts'
 import { openPool } from '@crossfade/mcp-database/pool.ts'
 import { syncRegistry } from '@crossfade/mcp-database/sync-registry.ts'
 import { fail } from '@crossfade/model/failure.ts'
+import type { KeyRing } from '@crossfade/vault/key-ring.ts'
 import { masterKeys } from '@crossfade/vault/master-keys.ts'
+import { openPlatformSecret } from '@crossfade/vault/platform-secret.ts'
+import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { type Home, markServer, openHome, readServerMark, writePrivateFile } from './home.ts'
 import { openPlatform, type Platform } from './platform.ts'
@@ -14,7 +17,7 @@ import { startWorker } from './worker.ts'
 import type { WorkerSettings } from './worker-settings.ts'
 import { startWorkers } from './workers.ts'
 
-export interface ServeOptions extends Omit<WorkerSettings, 'roles' | 'shared' | 'onlyService' | 'baseUrl'> {
+export interface ServeOptions extends Omit<WorkerSettings, 'roles' | 'secrets' | 'shared' | 'onlyService' | 'baseUrl'> {
   /** Administrator's URL of a database of one's own; else CROSSFADE_MCP_DATABASE_URL, else an embedded one. */
   readonly database?: string | undefined
   /** Public address. Default: the address it listens on, where that is a loopback one. */
@@ -57,11 +60,11 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const platform = await openPlatform(home, options.database)
   try {
     // Made here, before there is a secret: workers only read it.
-    masterKeys({ defaultFile: home.masterKeyFile, make: true })
+    const keys = masterKeys({ defaultFile: home.masterKeyFile, make: true })
     const served = await serveCatalog(home)
     for (const finding of served.opened.findings) options.logger.warn({ finding }, finding.message)
-    await register(platform, served)
-    const running = await startServing(options, settingsOf(options, platform, baseUrl))
+    const secrets = await prepare(platform, served, keys, baseUrl)
+    const running = await startServing(options, settingsOf(options, platform, secrets, baseUrl))
     await mintOwnerToken(platform, home)
     const unmark = markServer(home, { url: baseUrl, pid: process.pid })
     let closed: Promise<void> | null = null
@@ -75,7 +78,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       readyMs: performance.now() - begun,
       async reload() {
         await served.reload()
-        await register(platform, served)
+        await asKeeper(platform, (keeper) => syncRegistry(keeper, registryRows(served.catalog), served.catalog.digest))
         running.reload()
       },
       close() {
@@ -112,9 +115,14 @@ function refuseSecondServer(home: Home): void {
   if (mark.pid !== process.pid) throw fail('CF14015', { url: mark.url })
 }
 
-function settingsOf(options: ServeOptions, platform: Platform, baseUrl: string): WorkerSettings {
+function settingsOf(
+  options: ServeOptions,
+  platform: Platform,
+  secrets: WorkerSettings['secrets'],
+  baseUrl: string,
+): WorkerSettings {
   const { database: _database, workers, logger: _logger, ...rest } = options
-  return { ...rest, roles: platform.roles, shared: workers > 1, onlyService: null, baseUrl }
+  return { ...rest, roles: platform.roles, secrets, shared: workers > 1, onlyService: null, baseUrl }
 }
 
 async function startServing(options: ServeOptions, settings: WorkerSettings): Promise<Serve> {
@@ -130,11 +138,33 @@ async function startServing(options: ServeOptions, settings: WorkerSettings): Pr
   return { pids: [process.pid], reload: () => void worker.reload(), stop: () => worker.close() }
 }
 
-/** Tells the database which services there are. */
-async function register(platform: Platform, served: ServedCatalog): Promise<void> {
-  const keeper = openPool(platform.roles.keeper, { applicationName: 'crossfade mcp registry', connectionsMax: 1 })
-  try {
+/** Tells the database which services there are and where they are reached, and opens the installation's secrets. */
+async function prepare(
+  platform: Platform,
+  served: ServedCatalog,
+  keys: KeyRing,
+  baseUrl: string,
+): Promise<WorkerSettings['secrets']> {
+  return asKeeper(platform, async (keeper) => {
     await syncRegistry(keeper, registryRows(served.catalog), served.catalog.digest)
+    await keeper.query(
+      `INSERT INTO platform_settings (key, value) VALUES ('base_url', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = now()`,
+      [baseUrl],
+    )
+    const secret = await openPlatformSecret(keeper, keys)
+    const derived = (purpose: string) => secret.derive(purpose).toString('base64')
+    return {
+      accounts: derived('accounts'),
+      pepper: derived('hashes of tried keys'),
+      questions: derived('state of questions'),
+    }
+  })
+}
+
+async function asKeeper<Result>(platform: Platform, work: (keeper: Pool) => Promise<Result>): Promise<Result> {
+  const keeper = openPool(platform.roles.keeper, { applicationName: 'crossfade mcp start', connectionsMax: 1 })
+  try {
+    return await work(keeper)
   } finally {
     await keeper.end()
   }

@@ -1,3 +1,4 @@
+import type { LimitSettings } from '@crossfade/mcp/limits/settings.ts'
 import type { RoleUrls } from '@crossfade/mcp-database/roles.ts'
 import type { LogLevel } from '@crossfade/telemetry/logger.ts'
 
@@ -6,6 +7,8 @@ export interface WorkerSettings {
   /** The working directory, in whose home the installation keeps what it makes. */
   readonly directory: string
   readonly roles: RoleUrls
+  /** Derived secrets of the installation, base64: the same in every process. */
+  readonly secrets: { readonly accounts: string; readonly pepper: string; readonly questions: string }
   readonly host: string
   readonly port: number
   /** Other workers listen on the same port. */
@@ -20,6 +23,7 @@ export interface WorkerSettings {
   readonly allowedOrigins: readonly string[]
   /** Private `host:port` that upstreams may have: for upstreams of one's own. */
   readonly allowedUpstreams: readonly string[]
+  readonly limits: LimitSettings
   readonly signUp: boolean
   readonly healthChecks: boolean
   readonly consoleDirectory: string | null

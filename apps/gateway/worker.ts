@@ -6,10 +6,10 @@ import { challenge } from '@crossfade/accounts/protected-resource.ts'
 import { createEdge } from '@crossfade/gateway/edge.ts'
 import { hostRules } from '@crossfade/gateway/host-check.ts'
 import { closeServer, edgeServer, listenOn } from '@crossfade/gateway/http-server.ts'
+import { everything } from '@crossfade/mcp/everything/everything.ts'
 import { openDirectory } from '@crossfade/mcp/instances/directory.ts'
 import { createCallLimits } from '@crossfade/mcp/limits/call-limits.ts'
 import { createQuotaStore } from '@crossfade/mcp/limits/postgres-quotas.ts'
-import { defaultLimits } from '@crossfade/mcp/limits/settings.ts'
 import { createMcpRuntime } from '@crossfade/mcp/runtime/create-runtime.ts'
 import { createToolCaller } from '@crossfade/mcp/upstream/tool-caller.ts'
 import { createUsageRecorder } from '@crossfade/mcp/usage/recorder.ts'
@@ -67,7 +67,7 @@ async function start(
   const usage = createUsageRecorder({ pool })
   closing.push(() => usage.close())
   const limits = createCallLimits({
-    settings: defaultLimits,
+    settings: settings.limits,
     quotas: createQuotaStore(pool),
     upstreamLimit: (serviceType) => served.catalog.services.get(serviceType)?.config.rateLimit,
   })
@@ -87,7 +87,14 @@ async function start(
   })
   closing.push(() => directory.close())
   const onTrouble = (error: unknown) => logger.error({ err: error }, 'a request could not be served')
-  const runtime = createMcpRuntime({ caller, usage, limits, version: settings.version, onTrouble })
+  const runtime = createMcpRuntime({
+    caller,
+    usage,
+    limits,
+    version: settings.version,
+    builtIn: (service) => everything(service, { stateKey: Buffer.from(settings.secrets.questions, 'base64') }),
+    onTrouble,
+  })
   closing.push(() => runtime.close())
   const edge = createEdge({
     catalog: () => served.catalog,

@@ -30,7 +30,7 @@ export async function openPlatformSecret(keeper: pg.Pool, keys: KeyRing): Promis
   const dot = stored.lastIndexOf('.')
   const id = stored.slice(0, dot)
   const key = keys.find(id)
-  if (key === undefined) throw fail('CF11004', { keyEncryptionKeyId: id })
+  if (key === undefined) throw fail('CF11004', { keyEncryptionKeyId: id, origin: keys.origin })
   const secret = await key.unwrap(Buffer.from(stored.slice(dot + 1), 'base64url'), associated)
   if (id !== keys.current.id) {
     await keeper.query('UPDATE platform_settings SET value = $3, updated_at = now() WHERE key = $1 AND value = $2', [

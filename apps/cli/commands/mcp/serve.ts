@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { type LimitOverrides, type LimitSettings, limitSettings } from '@crossfade/mcp/limits/settings.ts'
+import { fail, reasonOf } from '@crossfade/model/failure.ts'
 import type { Command } from 'commander'
 import { InvalidArgumentError } from 'commander'
 import { interruption } from '../../terminal/interrupt.ts'
@@ -22,6 +25,7 @@ interface ServeOptions extends CommonOptions {
   readonly allowHost: readonly string[]
   readonly allowOrigin: readonly string[]
   readonly allowUpstream: readonly string[]
+  readonly limits?: string
   readonly signUp: boolean
   readonly healthChecks: boolean
   readonly quiet?: boolean
@@ -45,6 +49,7 @@ export function registerServe(mcp: Command): void {
       .option('--allow-host <name>', 'a further host name to answer to; may be repeated', collect, [])
       .option('--allow-origin <name>', 'host name of web pages that may call; may be repeated', collect, [])
       .option('--allow-upstream <host:port>', 'a private address that services may have; may be repeated', collect, [])
+      .option('--limits <file>', 'JSON with limits of calls, for users, instances and services')
       .option('--no-sign-up', 'people can not make themselves an account')
       .option('--no-health-checks', 'do not look at the services by oneself')
       .option('--quiet', 'log warnings and errors alone'),
@@ -70,6 +75,7 @@ async function run(options: ServeOptions): Promise<void> {
     allowedHosts: options.allowHost,
     allowedOrigins: options.allowOrigin,
     allowedUpstreams: options.allowUpstream,
+    limits: limitsOf(options.limits),
     signUp: options.signUp,
     healthChecks: options.healthChecks,
     consoleDirectory,
@@ -95,6 +101,17 @@ async function run(options: ServeOptions): Promise<void> {
   })
   process.off('SIGHUP', reload)
   await serving.close()
+}
+
+function limitsOf(path: string | undefined): LimitSettings {
+  if (path === undefined) return limitSettings({})
+  let overrides: LimitOverrides
+  try {
+    overrides = JSON.parse(readFileSync(path, 'utf8')) as LimitOverrides
+  } catch (error) {
+    throw fail('CF14012', { path, reason: reasonOf(error) }, error)
+  }
+  return limitSettings(overrides)
 }
 
 function collect(value: string, before: readonly string[]): readonly string[] {
