@@ -2,6 +2,7 @@
 // place (`Pet` is one of `Cat`, and `Cat` is all of `Pet`): a validator would follow such a circle for ever.
 import type { JsonSchema } from '../catalog.ts'
 import { asArray, asObject } from '../json-value.ts'
+import { withSiblings } from './subschemas.ts'
 
 /** The definitions with every circle at one place opened: the reference that closes it becomes the definition's own keywords. */
 export function breakCircles(definitions: ReadonlyMap<string, JsonSchema>): Map<string, JsonSchema> {
@@ -31,7 +32,7 @@ function rewrite(schema: JsonSchema, replacement: (name: string) => JsonSchema |
     const other = replacement(reference.slice('#/$defs/'.length))
     if (other) {
       const { $ref: _, ...siblings } = schema
-      result = { ...other, ...siblings }
+      result = withSiblings(other, siblings)
     }
   }
   for (const key of ['allOf', 'anyOf']) {

@@ -4,7 +4,7 @@ import { asObject, textsOf } from '../json-value.ts'
 import { breakCircles } from './circles.ts'
 import type { OpenApiDocument } from './document.ts'
 import { convertSchema, type SchemaContext } from './schema.ts'
-import { definitionOf, mapSubschemas, referencesIn } from './subschemas.ts'
+import { definitionOf, mapSubschemas, referencesIn, withSiblings } from './subschemas.ts'
 
 /** A tool's schema goes to the model with every request; a longer one costs more than it tells. */
 export const schemaBytesMax = 24_576
@@ -108,7 +108,7 @@ function inlineSingles(
     const name = definitionOf(value)
     if (name !== null && inlined.has(name)) {
       const { $ref: _, ...siblings } = value
-      return { ...replace(definitions.get(name)!), ...siblings }
+      return withSiblings(replace(definitions.get(name)!), mapSubschemas(siblings, replace))
     }
     return mapSubschemas(value, replace)
   }

@@ -173,7 +173,8 @@ function copyItems(source: JsonObject, result: Record<string, unknown>, below: (
 
 /**
  * `oneOf` becomes `anyOf`: variants of real descriptions overlap, and a request that fits two of them is still right.
- * An `allOf` of one schema is that schema; in several, `additionalProperties: false` would forbid the members of the others.
+ * An `allOf` of one schema is that schema. Where schemas are combined, `additionalProperties: false` of one would forbid the members
+ * of the others: descriptions mean it of the whole, so it goes.
  */
 function copyCombinations(
   source: JsonObject,
@@ -183,13 +184,19 @@ function copyCombinations(
   const variants = [...asArray(source['oneOf']), ...asArray(source['anyOf'])].map(below)
   if (source['nullable'] === true && variants.length > 0 && !('type' in result)) variants.push({ type: 'null' })
   const parts = asArray(source['allOf']).map(below)
-  if (parts.length === 1) inherit(result, parts[0]!, source['nullable'] === true)
+  const own = 'properties' in result || 'patternProperties' in result
+  if (parts.length === 1) inherit(result, own ? openPart(parts[0]!) : parts[0]!, source['nullable'] === true)
   else if (parts.length > 1) result['allOf'] = parts.map(openPart)
-  if (variants.length === 1 && !('$ref' in result)) inherit(result, variants[0]!, false)
+  const isCombined = own || parts.length > 0
+  if (variants.length === 1 && !('$ref' in result))
+    inherit(result, isCombined ? openPart(variants[0]!) : variants[0]!, false)
   else if (variants.length > 0) {
-    if (result['anyOf']) result['allOf'] = [...asArray(result['allOf']), { anyOf: variants }]
-    else result['anyOf'] = variants
+    const open = isCombined ? variants.map(openPart) : variants
+    if (result['anyOf']) result['allOf'] = [...asArray(result['allOf']), { anyOf: open }]
+    else result['anyOf'] = open
   }
+  const hasOthers = 'allOf' in result || 'anyOf' in result || '$ref' in result
+  if (hasOthers && result['additionalProperties'] === false) delete result['additionalProperties']
   if (asObject(source['not']) && Object.keys(source['not'] as object).length > 0) result['not'] = below(source['not'])
 }
 

@@ -53,6 +53,14 @@ export function referencesIn(schema: JsonSchema, into: string[] = []): string[] 
   return into
 }
 
+/** A definition in the place of a reference to it, with what stood beside the reference. Where both say something, both hold. */
+export function withSiblings(definition: JsonSchema, siblings: JsonSchema): JsonSchema {
+  const clash = Object.keys(siblings).some((key) => key !== 'description' && key in definition)
+  if (!clash) return { ...definition, ...siblings }
+  const before = siblings['allOf']
+  return { ...siblings, allOf: [...(Array.isArray(before) ? before : []), definition] }
+}
+
 /** The definition that a schema refers to, or null. */
 export function definitionOf(schema: JsonSchema): string | null {
   const reference = schema['$ref']
