@@ -1,0 +1,107 @@
+// Requests per second of the gateway and its peers, in turns within each round, and what a call through it adds to a call of the upstream.
+import { type Connected, connectItems, type Installation, type Upstream } from './installation.ts'
+import { type LoadResult, load } from './load.ts'
+import { peerStarters } from './peers.ts'
+import { callBody, listBody, mcpHeaders } from './requests.ts'
+
+const connections = 32
+/** Where latencies are compared: far from what either side can do, so that waiting in line is no part of it. */
+const latencyRate = 500
+const tool = 'getItem1'
+
+export interface ThroughputRound {
+  readonly listFive: LoadResult
+  readonly listFifty: LoadResult
+  readonly call: LoadResult
+  readonly direct: LoadResult
+  readonly callAtRate: LoadResult
+  readonly directAtRate: LoadResult
+  /** By the peer's name; null for one that could not be started. */
+  readonly peers: Readonly<Record<string, { readonly list: LoadResult; readonly call: LoadResult } | null>>
+}
+
+export interface ThroughputOptions {
+  readonly installation: Installation
+  readonly upstream: Upstream
+  readonly rounds: number
+  readonly seconds: number
+  /** Folder of the peers; null measures without them. */
+  readonly programs: string | null
+}
+
+/** Measures all rounds. */
+export async function throughput(options: ThroughputOptions): Promise<ThroughputRound[]> {
+  const { installation, upstream } = options
+  const five = await connectItems(installation, upstream, 5)
+  const fifty = await connectItems(installation, upstream, 50)
+  const rounds: ThroughputRound[] = []
+  for (let round = 0; round < options.rounds; round += 1) rounds.push(await oneRound(options, five, fifty))
+  return rounds
+}
+
+async function oneRound(options: ThroughputOptions, five: Connected, fifty: Connected): Promise<ThroughputRound> {
+  const { installation, upstream, seconds } = options
+  const common = { connections, seconds }
+  const list = (to: Connected) =>
+    load({
+      ...common,
+      origin: installation.origin,
+      method: 'POST',
+      headers: mcpHeaders('tools/list', undefined, to.token),
+      path: () => to.path,
+      body: listBody,
+    })
+  const call = (rate?: number) =>
+    load({
+      ...common,
+      ...(rate === undefined ? {} : { rate }),
+      origin: installation.origin,
+      method: 'POST',
+      headers: mcpHeaders('tools/call', tool, five.token),
+      path: () => five.path,
+      body: (n) => callBody(n, tool),
+    })
+  const direct = (rate?: number) =>
+    load({
+      ...common,
+      ...(rate === undefined ? {} : { rate }),
+      origin: upstream.origin,
+      method: 'GET',
+      headers: { 'x-api-key': 'bench' },
+      path: (n) => `/items1/item-${n}`,
+    })
+  return {
+    listFive: await list(five),
+    listFifty: await list(fifty),
+    call: await call(),
+    direct: await direct(),
+    callAtRate: await call(latencyRate),
+    directAtRate: await direct(latencyRate),
+    peers: options.programs === null ? {} : await allPeers(upstream, options.programs, seconds),
+  }
+}
+
+async function allPeers(upstream: Upstream, programs: string, seconds: number): Promise<ThroughputRound['peers']> {
+  const results: Record<string, { list: LoadResult; call: LoadResult } | null> = {}
+  for (const [name, start] of Object.entries(peerStarters)) {
+    results[name] = null
+    try {
+      const peer = await start(upstream.origin, 5, programs)
+      const common = { origin: peer.origin, method: 'POST' as const, path: () => peer.path, connections, seconds }
+      try {
+        const list = await load({ ...common, headers: peer.headers('tools/list'), body: peer.listBody })
+        const call = await load({
+          ...common,
+          headers: peer.headers('tools/call', tool),
+          body: (n) => peer.callBody(n, tool),
+        })
+        results[name] = { list, call }
+      } finally {
+        await peer.stop()
+      }
+    } catch (error) {
+      process.stderr.write(`bench: ${name} could not be measured: ${String(error)}\n`)
+    }
+  }
+  return results
+}
