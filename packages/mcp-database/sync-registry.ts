@@ -61,11 +61,16 @@ export async function syncRegistry(
   }
 }
 
-/** A port that another service gets now is given up first: uniqueness is checked row by row. */
+/** A port that another service gets now is given up first, for a number below all others: uniqueness is checked row by row. */
 const freePortsStatement = `
-  UPDATE service_registry r SET port = -r.port
-  FROM jsonb_to_recordset($1::jsonb) AS n("serviceType" text, port integer)
-  WHERE r.port = n.port AND r.service_type <> n."serviceType"`
+  UPDATE service_registry r SET port = freed.port
+  FROM (
+    SELECT t.service_type, (SELECT least(min(port), 0) FROM service_registry)::integer - row_number() OVER ()::integer AS port
+    FROM service_registry t
+    JOIN jsonb_to_recordset($1::jsonb) AS n("serviceType" text, port integer) ON n.port = t.port
+    WHERE t.service_type <> n."serviceType"
+  ) freed
+  WHERE r.service_type = freed.service_type`
 
 const columns = `name, display_name, description, icon_url, category, port, base_url, health_check_endpoint, auth_type,
   auth_config, service_config`
