@@ -60,7 +60,8 @@ export function compileRequest(call: HttpCall, config: ServiceConfig, toolName: 
   const refuse = (argument: string, reason: string): never => {
     throw fail('CF13300', { argument, tool: toolName, reason })
   }
-  const [template = '', staticQuery] = call.path.split('#')[0]!.split('?', 2)
+  const [template = '', ...afterPath] = call.path.split('#')[0]!.split('?')
+  const staticQuery = fixedText(afterPath.join('?'))
   const parts = pathParts(template, call, config, placements)
   const queryParameters = call.parameters.filter((parameter) => parameter.in === 'query')
   const cookieParameters = call.parameters.filter((parameter) => parameter.in === 'cookie')
@@ -141,7 +142,7 @@ function pathParts(
 ): readonly Part[] {
   const credentials = inPath(placements)
   return template.split(/(\{[^{}]*\})/).flatMap((piece): Part[] => {
-    if (!piece.startsWith('{')) return piece === '' ? [] : [encodeURI(piece).replace(/%25([0-9A-Fa-f]{2})/g, '%$1')]
+    if (!piece.startsWith('{')) return piece === '' ? [] : [fixedText(piece)]
     const name = piece.slice(1, -1)
     const parameter = call.parameters.find((candidate) => candidate.in === 'path' && candidate.name === name)
     if (parameter !== undefined) return [{ kind: 'parameter', parameter }]
@@ -149,6 +150,11 @@ function pathParts(
     if (placement !== undefined) return [{ kind: 'credential', placement }]
     throw fail('CF13303', { service: config.serviceType, reason: `nothing fills {${name}} in ${template}` })
   })
+}
+
+/** Text of a description's own, which may hold `%XX` already. */
+function fixedText(text: string): string {
+  return encodeURI(text.toWellFormed()).replace(/%25([0-9A-Fa-f]{2})/g, '%$1')
 }
 
 /** A segment that a server would take as "here" or "one up". */

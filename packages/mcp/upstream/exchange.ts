@@ -38,8 +38,6 @@ export function exchange(
   })
 }
 
-const ended = Symbol('ended')
-
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #limits: ExchangeLimits
   readonly #signal: AbortSignal
@@ -51,7 +49,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #headers: AnswerHeaders = {}
   #chunks: Buffer[] = []
   #bytes = 0
-  readonly #onAbort = () => this.#cutOff(() => this.#reject?.(this.#signal.reason))
+  #isHead = false
 
   constructor(
     limits: ExchangeLimits,
@@ -66,7 +64,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   start(pool: Dispatcher, { path, method, headers, body }: BuiltRequest): void {
-    this.#signal.addEventListener('abort', this.#onAbort)
+    this.#isHead = method === 'HEAD'
+    this.#signal.addEventListener('abort', this)
     const left = Math.max(0, this.#limits.deadlineMs - performance.now())
     this.#timer = setTimeout(() => this.#cutOff(() => this.#trouble('timeout', 'the time was over')), left)
     try {
@@ -74,6 +73,11 @@ class Exchange implements Dispatcher.DispatchHandler {
     } catch (error) {
       this.#trouble('garbage', reasonOf(error))
     }
+  }
+
+  /** The signal's event: nobody waits any more. */
+  handleEvent(): void {
+    this.#cutOff(() => this.#reject?.(this.#signal.reason))
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -86,7 +90,8 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (status < 200) return
     this.#status = status
     this.#headers = headers
-    const announced = Number(headers['content-length'])
+    // The answer to HEAD announces what GET would have.
+    const announced = this.#isHead ? 0 : Number(headers['content-length'])
     if (announced > this.#limits.bytesMax) this.#tooLarge()
   }
 
@@ -143,13 +148,13 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#chunks = []
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
-    this.#signal.removeEventListener('abort', this.#onAbort)
+    this.#signal.removeEventListener('abort', this)
   }
 }
 
 /** What undici is given as the reason; nobody sees it, for the exchange has been settled. */
 function cutOffError(): Error {
-  return Object.assign(new Error('the exchange was cut off'), { [ended]: true })
+  return new Error('the exchange was cut off')
 }
 
 /** The guard's refusal, wherever the connector has wrapped it. */

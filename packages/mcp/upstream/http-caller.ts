@@ -80,8 +80,11 @@ export function createHttpCaller(options: HttpCallerOptions): ToolCaller {
     }
     const deadlineMs = client.deadline()
     for (;;) {
-      await takeTurn(toolCall)
-      const sent = await follow(request, plan, toolCall, deadlineMs)
+      const turn = takeTurn(toolCall)
+      if (turn !== null) await turn
+      let sent = await client.send(request, session, deadlineMs, signal)
+      if (sent.kind === 'answer' && isRedirect(sent.status))
+        sent = await follow(sent, request, plan, toolCall, deadlineMs)
       const mayRetry = tool.annotations.readOnlyHint && progress.retries < retriesMax && isWorthRetry(sent)
       if (!mayRetry) return outcomeOf(sent, toolCall, credential)
       const pauseMs = (options.retryMs ?? retryMs) * 2 ** progress.retries * (0.5 + Math.random())
@@ -91,11 +94,11 @@ export function createHttpCaller(options: HttpCallerOptions): ToolCaller {
     }
   }
 
-  /** Waits for the instance's turn; throws CF13320 or CF13321 when that would be long. */
-  const takeTurn = async ({ session, service, signal }: ToolCall): Promise<void> => {
+  /** The wait for the instance's turn, null when it is now; throws CF13320 or CF13321 when it would be long. */
+  const takeTurn = ({ session, service, signal }: ToolCall): Promise<void> | null => {
     const rate = service.config.rateLimit
     const turn = limits.turn(session.instanceId, session.credentialVersion, rate)
-    if (turn.kind === 'go') return
+    if (turn.kind === 'go') return null
     if (turn.kind === 'wait') return systemClock.sleep(turn.milliseconds, signal)
     const seconds = Math.max(1, Math.ceil(turn.milliseconds / 1000))
     const details = { service: service.config.displayName, seconds }
@@ -104,19 +107,28 @@ export function createHttpCaller(options: HttpCallerOptions): ToolCaller {
   }
 
   /**
-   * Sends, and follows redirects of reads within the same origin, so that a renamed thing is found. To another origin nothing is ever sent: the
-   * credential was given for this one. Not followed either when the credential stands in the address, which a redirect replaces.
+   * Follows redirects of reads within the same origin, so that a renamed thing is found. To another origin nothing is ever sent: the credential was given
+   * for this one. Not followed either when the credential stands in the address, which a redirect replaces.
    */
-  const follow = async (request: BuiltRequest, plan: RequestPlan, toolCall: ToolCall, deadlineMs: number) => {
+  const follow = async (
+    redirect: Sent,
+    request: BuiltRequest,
+    plan: RequestPlan,
+    { session, signal }: ToolCall,
+    deadlineMs: number,
+  ): Promise<Sent> => {
+    let sent = redirect
     let current = request
-    for (let redirects = 0; ; redirects++) {
-      const sent = await client.send(current, toolCall.session, deadlineMs, toolCall.signal)
-      if (sent.kind === 'failed' || !isRedirect(sent.status) || redirects === redirectsMax) return sent
+    const isRead = request.method === 'GET' || request.method === 'HEAD'
+    if (!isRead || !plan.credentialInHeaders) return redirect
+    for (let redirects = 0; redirects < redirectsMax; redirects++) {
+      if (sent.kind === 'failed' || !isRedirect(sent.status)) return sent
       const target = redirectTarget(sent, current)
-      const isRead = current.method === 'GET' || current.method === 'HEAD'
-      if (target === null || target.origin !== current.origin || !isRead || !plan.credentialInHeaders) return sent
+      if (target === null || target.origin !== current.origin) return sent
       current = { ...current, path: target.pathname + target.search }
+      sent = await client.send(current, session, deadlineMs, signal)
     }
+    return sent
   }
 
   const outcomeOf = (sent: Sent, toolCall: ToolCall, credential: Credential): ToolOutcome => {

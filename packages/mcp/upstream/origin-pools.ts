@@ -8,8 +8,11 @@ export const originsMax = 512
 export const connectionsPerOriginMax = 64
 /** Calls to one origin that run or wait for a connection. */
 export const callsPerOriginMax = 1_024
-/** Idle connections are kept this long, or as long as the server says, up to `keepAliveMsMax`. */
-const keepAliveMs = 30_000
+/**
+ * Idle connections are kept this long, or as long as the server says, up to `keepAliveMsMax`. Short, because a server that closes one at the moment when it is
+ * used again fails a call that may not be repeated.
+ */
+const keepAliveMs = 10_000
 const keepAliveMsMax = 120_000
 /** Status line and headers of an answer. */
 const headerBytesMax = 65_536

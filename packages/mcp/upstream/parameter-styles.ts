@@ -7,6 +7,7 @@ export type Encode = (text: string) => string
 
 /** Everything but unreserved characters as %XX: what RFC 3986 lets stand in any component without a meaning of its own. */
 export function encodeStrictly(text: string): string {
+  if (unreservedPattern.test(text)) return text
   // Lone halves of surrogate pairs can't be UTF-8; they become U+FFFD, as in every URL parser, instead of a URIError.
   return encodeURIComponent(text.toWellFormed()).replace(/[!'()*]/g, percentEncoded)
 }
@@ -18,6 +19,9 @@ export function encodeStrictly(text: string): string {
 export function encodeReserved(text: string): string {
   return encodeURI(text.toWellFormed()).replace(/[#&+[\]]/g, percentEncoded)
 }
+
+/** RFC 3986 `unreserved`: what most arguments are made of. */
+const unreservedPattern = /^[A-Za-z0-9._~-]*$/
 
 function percentEncoded(character: string): string {
   return `%${character.charCodeAt(0).toString(16).toUpperCase()}`
