@@ -35,7 +35,7 @@ export interface Serving {
   readonly ownerTokenFile: string
   /** From the call of `serve` until every service could be called. */
   readonly readyMs: number
-  /** Serves from the catalog as it is now, with what was imported since. No request fails meanwhile. */
+  /** Tells all workers, by the database, to serve from the catalog as it is now. No request fails meanwhile. */
   reload(): Promise<void>
   /** Ends in order. Idempotent. */
   close(): Promise<void>
@@ -44,7 +44,6 @@ export interface Serving {
 /** What serves: the workers of other processes, or the one of this. */
 interface Serve {
   readonly pids: readonly number[]
-  reload(): void
   stop(): Promise<void>
 }
 
@@ -79,7 +78,6 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       async reload() {
         await served.reload()
         await asKeeper(platform, (keeper) => syncRegistry(keeper, registryRows(served.catalog), served.catalog.digest))
-        running.reload()
       },
       close() {
         closed ??= (async () => {
@@ -130,12 +128,11 @@ async function startServing(options: ServeOptions, settings: WorkerSettings): Pr
     return startWorkers({
       count: options.workers,
       settings,
-      onNotReloaded: (trouble) => options.logger.error(trouble, 'a worker serves on from the catalog before'),
       onDeath: (death) => options.logger.error(death, 'a worker has ended; another takes its place'),
     })
   }
   const worker = await startWorker(settings, options.logger)
-  return { pids: [process.pid], reload: () => void worker.reload(), stop: () => worker.close() }
+  return { pids: [process.pid], stop: () => worker.close() }
 }
 
 /** Tells the database which services there are and where they are reached, and opens the installation's secrets. */

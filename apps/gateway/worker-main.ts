@@ -7,10 +7,7 @@ import type { FromWorker, ToWorker, WorkerSettings } from './worker-settings.ts'
 let worker: Worker | null = null
 let ending = false
 
-process.on('message', (message: ToWorker) => {
-  if (message.kind === 'settings') void begin(message.settings)
-  else void reload()
-})
+process.once('message', ({ settings }: ToWorker) => void begin(settings))
 // Nobody is there to replace or stop this worker any more: an orphan would go on with an old catalog and old settings.
 process.on('disconnect', () => void end())
 process.on('SIGTERM', () => void end())
@@ -25,15 +22,6 @@ async function begin(settings: WorkerSettings): Promise<void> {
     say({ kind: 'failed', reason: error instanceof Failure ? `${error.message} ${error.remedy}` : reasonOf(error) })
     process.exitCode = 1
     process.disconnect?.()
-  }
-}
-
-async function reload(): Promise<void> {
-  try {
-    await worker?.reload()
-  } catch (error) {
-    // What was served before is served on.
-    say({ kind: 'not reloaded', reason: reasonOf(error) })
   }
 }
 

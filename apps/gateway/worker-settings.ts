@@ -26,13 +26,14 @@ export interface WorkerSettings {
   readonly limits: LimitSettings
   readonly signUp: boolean
   readonly healthChecks: boolean
+  /** Where alerts are posted; null: they are in the database alone. Often a secret by itself. */
+  readonly alertsUrl: string | null
   readonly consoleDirectory: string | null
   readonly logLevel: LogLevel
   readonly version: string
 }
 
-export type ToWorker = { readonly kind: 'settings'; readonly settings: WorkerSettings } | { readonly kind: 'reload' }
+export type ToWorker = { readonly kind: 'settings'; readonly settings: WorkerSettings }
 export type FromWorker =
   | { readonly kind: 'ready'; readonly port: number; readonly services: number }
   | { readonly kind: 'failed'; readonly reason: string }
-  | { readonly kind: 'not reloaded'; readonly reason: string }

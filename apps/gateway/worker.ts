@@ -10,14 +10,17 @@ import { everything } from '@crossfade/mcp/everything/everything.ts'
 import { openDirectory } from '@crossfade/mcp/instances/directory.ts'
 import { createCallLimits } from '@crossfade/mcp/limits/call-limits.ts'
 import { createQuotaStore } from '@crossfade/mcp/limits/postgres-quotas.ts'
+import { databasePinStore } from '@crossfade/mcp/remote/database-pins.ts'
 import { createMcpRuntime } from '@crossfade/mcp/runtime/create-runtime.ts'
 import { createToolCaller } from '@crossfade/mcp/upstream/tool-caller.ts'
 import { createUsageRecorder } from '@crossfade/mcp/usage/recorder.ts'
+import { listenToChanges } from '@crossfade/mcp-database/changes.ts'
 import { openPool } from '@crossfade/mcp-database/pool.ts'
 import type { ServiceType } from '@crossfade/model/platform-ids.ts'
 import { masterKeys } from '@crossfade/vault/master-keys.ts'
 import { openVault } from '@crossfade/vault/open-vault.ts'
 import type { Logger } from 'pino'
+import { keeperConnectionsMax, startDuties } from './duties.ts'
 import { openHome } from './home.ts'
 import { serveCatalog } from './served-catalog.ts'
 import type { WorkerSettings } from './worker-settings.ts'
@@ -29,8 +32,6 @@ const runtimeConnectionsMax = 8
 export interface Worker {
   readonly port: number
   readonly services: number
-  /** Serves from the catalog as it is now. No request fails. */
-  reload(): Promise<void>
   /** Ends in order: no new requests, those under way, usage, the database. Idempotent. */
   close(): Promise<void>
 }
@@ -72,7 +73,20 @@ async function start(
     upstreamLimit: (serviceType) => served.catalog.services.get(serviceType)?.config.rateLimit,
   })
   closing.push(() => limits.close())
-  const caller = createToolCaller({ allowedPrivateHosts: settings.allowedUpstreams })
+  const keeper = openPool(settings.roles.keeper, {
+    applicationName: 'crossfade mcp keeper',
+    connectionsMax: keeperConnectionsMax,
+  })
+  closing.push(() => keeper.end())
+  const duties = startDuties(settings, served, keeper, logger)
+  closing.push(() => duties.close())
+  const caller = createToolCaller({
+    allowedPrivateHosts: settings.allowedUpstreams,
+    remote: { pins: databasePinStore(pool) },
+    onBreakerChange: ({ state, serviceType }) => {
+      if (state === 'open') duties.health.suspect(serviceType as ServiceType)
+    },
+  })
   closing.push(() => caller.close())
   const tokens = createAccessTokenVerifier({ runtime: pool, baseUrl: settings.baseUrl })
   const directory = await openDirectory({
@@ -96,8 +110,20 @@ async function start(
     onTrouble,
   })
   closing.push(() => runtime.close())
+  const reload = () =>
+    served.reload().catch((error: unknown) => logger.error({ err: error }, 'the catalog before is served on'))
+  const changes = await listenToChanges(
+    settings.roles.runtime,
+    (change) => {
+      if (change.kind === 'catalog') void reload()
+      if (change.kind === 'service') caller.forgetRemote(change.serviceType)
+    },
+    () => void reload(),
+  )
+  closing.push(() => changes.close())
   const edge = createEdge({
     catalog: () => served.catalog,
+    serviceFor: (session, service) => caller.serviceFor(session, service),
     directory,
     runtime,
     hosts: hostRules(settings.baseUrl, settings.allowedHosts, settings.allowedOrigins),
@@ -124,7 +150,6 @@ async function start(
   return {
     port,
     services: served.catalog.services.size,
-    reload: () => served.reload(),
     close,
   }
 }

@@ -12,8 +12,6 @@ const restartMsMax = 10_000
 const steadyMs = 30_000
 
 export interface WorkerPool {
-  /** Tells every worker, also those that are started later, to serve from the catalog as it is now. */
-  reload(): void
   readonly pids: readonly number[]
   stop(): Promise<void>
 }
@@ -21,8 +19,6 @@ export interface WorkerPool {
 export interface WorkerPoolOptions {
   readonly count: number
   readonly settings: WorkerSettings
-  /** A worker goes on with the catalog that it has. */
-  readonly onNotReloaded: (trouble: { readonly pid: number; readonly reason: string }) => void
   readonly onDeath: (death: { readonly pid: number; readonly how: string; readonly restartMs: number }) => void
 }
 
@@ -33,7 +29,6 @@ export interface WorkerPoolOptions {
 export async function startWorkers(options: WorkerPoolOptions): Promise<WorkerPool> {
   const children = new Set<ChildProcess>()
   let stopping = false
-  let reloads = 0
 
   const start = async (restartMs: number): Promise<void> => {
     const child = fork(join(import.meta.dirname, 'worker-main.ts'), [], {
@@ -43,10 +38,6 @@ export async function startWorkers(options: WorkerPoolOptions): Promise<WorkerPo
     })
     children.add(child)
     const startedAt = performance.now()
-    child.on('message', (message: FromWorker) => {
-      if (message.kind === 'not reloaded') options.onNotReloaded({ pid: child.pid!, reason: message.reason })
-    })
-    const reloadsSeen = reloads
     const ready = becomesReady(child, options.settings)
     child.once('exit', (code, signal) => {
       children.delete(child)
@@ -60,7 +51,6 @@ export async function startWorkers(options: WorkerPoolOptions): Promise<WorkerPo
       }, pause).unref()
     })
     await ready
-    if (reloads !== reloadsSeen) tell(child, { kind: 'reload' })
   }
 
   const stop = async () => {
@@ -75,10 +65,6 @@ export async function startWorkers(options: WorkerPoolOptions): Promise<WorkerPo
     throw error
   }
   return {
-    reload() {
-      reloads += 1
-      for (const child of children) tell(child, { kind: 'reload' })
-    },
     get pids() {
       return [...children].map(({ pid }) => pid!)
     },

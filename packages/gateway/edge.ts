@@ -1,6 +1,6 @@
 // What stands between a socket and the runtime: who may ask, for which instance, with how large a body.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Catalog } from '@crossfade/catalog/catalog.ts'
+import type { Catalog, Service } from '@crossfade/catalog/catalog.ts'
 import type { InstanceDirectory, InstanceSession, PresentedSecret } from '@crossfade/mcp/instances/session.ts'
 import type { McpRuntime } from '@crossfade/mcp/runtime/runtime.ts'
 import type { InstanceId, ServiceType } from '@crossfade/model/platform-ids.ts'
@@ -18,6 +18,8 @@ export interface EdgeOptions {
   /** The catalog of this moment; another one after a reload. A request keeps the one it began with. */
   readonly catalog: () => Catalog
   readonly directory: InstanceDirectory
+  /** The service as this instance may use it: a remote MCP server tells its tools to each user. Default: the catalog's. */
+  readonly serviceFor?: (session: InstanceSession, service: Service) => Service | Promise<Service>
   readonly runtime: McpRuntime
   readonly hosts: HostRules
   /** The `WWW-Authenticate` of a 401: tells a client where it gets a token. */
@@ -84,12 +86,27 @@ export function createEdge(options: EdgeOptions): Edge {
     readBody(request, bodyBytesMax, (outcome) => {
       if ('refused' in outcome) return refuseBody(response, outcome.refused)
       try {
-        const handled = options.runtime.handle(request, response, outcome.body, { session, service })
+        const handled = handle(request, response, outcome.body, session, service)
         if (handled instanceof Promise) handled.catch((error: unknown) => trouble(request, response, error))
       } catch (error) {
         trouble(request, response, error)
       }
     })
+  }
+
+  function handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    body: Buffer,
+    session: InstanceSession,
+    service: Service,
+  ): void | Promise<void> {
+    const used = options.serviceFor?.(session, service) ?? service
+    if (!(used instanceof Promise)) return options.runtime.handle(request, response, body, { session, service: used })
+    return used.then(
+      (told) => options.runtime.handle(request, response, body, { session, service: told }),
+      (error: unknown) => refuse(response, 502, asFailure(error)),
+    )
   }
 
   function refuseOpening(response: ServerResponse, path: InstancePath, error: unknown): void {

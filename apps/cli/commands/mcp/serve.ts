@@ -26,6 +26,7 @@ interface ServeOptions extends CommonOptions {
   readonly allowOrigin: readonly string[]
   readonly allowUpstream: readonly string[]
   readonly limits?: string
+  readonly alerts?: string
   readonly signUp: boolean
   readonly healthChecks: boolean
   readonly quiet?: boolean
@@ -50,6 +51,7 @@ export function registerServe(mcp: Command): void {
       .option('--allow-origin <name>', 'host name of web pages that may call; may be repeated', collect, [])
       .option('--allow-upstream <host:port>', 'a private address that services may have; may be repeated', collect, [])
       .option('--limits <file>', 'JSON with limits of calls, for users, instances and services')
+      .option('--alerts <url>', 'where alerts are posted as JSON')
       .option('--no-sign-up', 'people can not make themselves an account')
       .option('--no-health-checks', 'do not look at the services by oneself')
       .option('--quiet', 'log warnings and errors alone'),
@@ -78,6 +80,7 @@ async function run(options: ServeOptions): Promise<void> {
     limits: limitsOf(options.limits),
     signUp: options.signUp,
     healthChecks: options.healthChecks,
+    alertsUrl: options.alerts ?? null,
     consoleDirectory,
     logLevel,
     logger,

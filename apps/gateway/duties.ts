@@ -1,0 +1,44 @@
+// What is done by one process of all, whichever leads: health checks, upkeep of the database, alerts.
+import { watchAlerts } from '@crossfade/mcp/alerts/alerts.ts'
+import { webhook } from '@crossfade/mcp/alerts/webhook.ts'
+import { createHealthMonitor, type HealthMonitor } from '@crossfade/mcp/health/monitor.ts'
+import { createProbe } from '@crossfade/mcp/health/probe.ts'
+import { startKeeper } from '@crossfade/mcp/maintenance/keeper.ts'
+import { guardedConnector } from '@crossfade/mcp/upstream/address-guard.ts'
+import type { Pool } from 'pg'
+import type { Logger } from 'pino'
+import type { ServedCatalog } from './served-catalog.ts'
+import type { WorkerSettings } from './worker-settings.ts'
+
+/** Each duty keeps one connection while this process has it, and asks with another. */
+export const keeperConnectionsMax = 6
+
+export interface Duties {
+  readonly health: HealthMonitor
+  close(): Promise<void>
+}
+
+/** Stands ready for every duty; an advisory lock of the database says who does it. `keeper` is a pool of crossfade_mcp_keeper. */
+export function startDuties(settings: WorkerSettings, served: ServedCatalog, keeper: Pool, logger: Logger): Duties {
+  const connect = guardedConnector({ allowedPrivateHosts: settings.allowedUpstreams })
+  const probe = createProbe(connect)
+  const health = createHealthMonitor({
+    pool: keeper,
+    catalog: () => served.catalog,
+    probe,
+    enabled: settings.healthChecks,
+  })
+  const upkeep = startKeeper({
+    pool: keeper,
+    onTrouble: (job, reason) => logger.error({ job, reason }, 'upkeep failed; it is tried again'),
+  })
+  const receiver = settings.alertsUrl === null ? null : webhook(settings.alertsUrl, connect)
+  const alerts = watchAlerts({ pool: keeper, receiver })
+  return {
+    health,
+    async close() {
+      await Promise.all([health.close(), upkeep.close(), alerts.close()])
+      await Promise.all([probe.close(), receiver?.close()])
+    },
+  }
+}
