@@ -161,3 +161,77 @@ export async function serveRuntime(
     },
   }
 }
+
+/** A request of the stateless revision, as its clients send it. */
+export function modernRequest(
+  method: string,
+  params: Readonly<Record<string, unknown>> = {},
+  id: unknown = 1,
+): RequestInit {
+  const named = params['name']
+  return {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': method,
+      ...(typeof named === 'string' ? { 'mcp-name': named } : {}),
+    },
+    body: JSON.stringify({
+      jsonrpc: '2.0',
+      id,
+      method,
+      params: {
+        ...params,
+        _meta: {
+          'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+          'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
+          'io.modelcontextprotocol/clientCapabilities': {},
+          ...(params['_meta'] as object | undefined),
+        },
+      },
+    }),
+  }
+}
+
+/** A request of the revisions before. */
+export function legacyRequest(
+  method: string,
+  params: Readonly<Record<string, unknown>> | undefined = undefined,
+  id: unknown = 1,
+  headers: Readonly<Record<string, string>> = {},
+): RequestInit {
+  return {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': '2025-11-25',
+      ...headers,
+    },
+    body: JSON.stringify({ jsonrpc: '2.0', id, method, params }),
+  }
+}
+
+/** A notification of the revisions before: a request without an id. */
+export function legacyNotification(method: string, params: Readonly<Record<string, unknown>>): RequestInit {
+  return { ...legacyRequest(method), body: JSON.stringify({ jsonrpc: '2.0', method, params }) }
+}
+
+/** What a test looks at in an answer. */
+export interface RpcAnswer {
+  readonly status: number
+  readonly headers: Headers
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into what a client sees, whatever it is.
+  readonly body: any
+}
+
+export async function ask(url: string, request: RequestInit): Promise<RpcAnswer> {
+  const response = await fetch(url, request)
+  const text = await response.text()
+  const json = response.headers.get('content-type')?.startsWith('text/event-stream')
+    ? text.match(/^data: (.+)$/m)?.[1]
+    : text
+  return { status: response.status, headers: response.headers, body: json ? JSON.parse(json) : null }
+}

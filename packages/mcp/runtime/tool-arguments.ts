@@ -5,6 +5,8 @@ import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.
 
 /** Compiled schemas kept in a worker; the oldest go first. */
 const compiledSchemasMax = 500
+/** References followed in one check. Branches that contain themselves double the work with every level, and the worker is everybody's. */
+const referencesFollowedMax = 20_000
 /** Characters of a told value. */
 const valueCharactersMax = 60
 
@@ -15,20 +17,22 @@ export interface ArgumentCheck {
 }
 
 /**
- * Makes a check by JSON Schema 2020-12. Formats are annotations, as the dialect has it. Patterns are left to the upstream: a regular expression that a stranger wrote could block a
- * worker that everybody shares.
+ * Makes a check by JSON Schema 2020-12. Formats are annotations, as the dialect has it. Patterns and the uniqueness of elements are left to the upstream: a regular expression that
+ * a stranger wrote, or a long list compared with itself, could block a worker that everybody shares.
  */
 export function createArgumentCheck(): ArgumentCheck {
   const compiled = new Map<JsonSchema, ValidateFunction>()
+  let referencesFollowed = 0
 
   function validator(toolName: string, schema: JsonSchema): ValidateFunction {
     const known = compiled.get(schema)
     if (known !== undefined) return known
     // One instance per schema: an instance remembers every schema it has seen.
     const ajv = new Ajv2020({ strict: false, validateFormats: false, validateSchema: false, logger: false })
+    ajv.addKeyword({ keyword: followedKeyword, before: '$ref', schema: false, validate: followed })
     let validate: ValidateFunction
     try {
-      validate = ajv.compile(withoutPatterns(schema) as JsonSchema)
+      validate = ajv.compile(checkable(schema) as JsonSchema)
     } catch (error) {
       throw fail('CF13012', { tool: toolName, reason: reasonOf(error) }, error)
     }
@@ -40,32 +44,48 @@ export function createArgumentCheck(): ArgumentCheck {
   return {
     reasonAgainst(toolName, schema, given) {
       const validate = validator(toolName, schema)
-      if (validate(given)) return null
-      return reason(validate.errors![0]!, given)
+      referencesFollowed = 0
+      try {
+        return validate(given) ? null : reason(validate.errors![0]!, given)
+      } catch (error) {
+        if (error instanceof TooMuchWork) return 'they are nested in too many ways to be checked'
+        throw error
+      }
     },
+  }
+
+  function followed(): boolean {
+    if (++referencesFollowed > referencesFollowedMax) throw new TooMuchWork()
+    return true
   }
 }
 
-/** A copy without `pattern` and `patternProperties`; where the latter stood, other members are not judged either. */
-function withoutPatterns(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(withoutPatterns)
+class TooMuchWork extends Error {}
+
+/** A keyword of ours beside every reference: counts how often it is followed. */
+const followedKeyword = 'crossfadeFollowed'
+
+/** A copy without what could take long. Where `patternProperties` stood, other members are not judged either. */
+function checkable(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(checkable)
   if (schema === null || typeof schema !== 'object') return schema
   const hasPatternProperties = 'patternProperties' in schema && isSchemaMap(schema.patternProperties)
   const copy: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(schema)) {
-    if (key === 'pattern' && typeof value === 'string') continue
+    if ((key === 'pattern' && typeof value === 'string') || key === 'uniqueItems') continue
+    if (key === '$ref' || key === '$dynamicRef') copy[followedKeyword] = true
     if (key === 'enum' || key === 'const' || key === 'default' || key === 'examples') copy[key] = value
-    else if (key === 'properties' || key === '$defs' || key === 'definitions') copy[key] = eachWithoutPatterns(value)
+    else if (key === 'properties' || key === '$defs' || key === 'definitions') copy[key] = eachCheckable(value)
     else if (hasPatternProperties && (key === 'patternProperties' || key === 'additionalProperties')) continue
     // The dialect of a sub-schema would make ajv look for a meta-schema that it may not have.
-    else if (key !== '$schema' && key !== '$id') copy[key] = withoutPatterns(value)
+    else if (key !== '$schema' && key !== '$id') copy[key] = checkable(value)
   }
   return copy
 }
 
-function eachWithoutPatterns(schemas: unknown): unknown {
+function eachCheckable(schemas: unknown): unknown {
   if (!isSchemaMap(schemas)) return schemas
-  return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, withoutPatterns(schema)]))
+  return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, checkable(schema)]))
 }
 
 function isSchemaMap(value: unknown): value is object {
