@@ -25,7 +25,7 @@
 //
 //   OAUTH towards an upstream (browser navigation, session cookie only)
 //   GET    /services/:serviceType/oauth/start?returnTo=&variables=  302 to the upstream's consent page (with `Accept: application/json`: 200 {authorizationUrl})
-//   GET    /oauth/callback?code=&state=                    303 to `returnTo` with ?connected=SERVICE (and &token=new: the page then makes the first token) or ?failed=CODE
+//   GET    /oauth/callback/:serviceType?code=&state=       303 to `returnTo` with ?connected=SERVICE (and &token=new: the page then makes the first token) or ?failed=CODE
 //
 //   THE CALLER
 //   GET    /session                                        Session: open to everybody; `user` is null when nobody is signed in
@@ -61,7 +61,7 @@ export const endpoints = {
   revokeToken: ['DELETE', '/services/:serviceType/instance/tokens/:id'],
   listInstances: ['GET', '/user/instances'],
   startAuthorization: ['GET', '/services/:serviceType/oauth/start'],
-  finishAuthorization: ['GET', '/oauth/callback'],
+  finishAuthorization: ['GET', '/oauth/callback/:serviceType'],
   getSession: ['GET', '/session'],
   getUsage: ['GET', '/user/usage'],
   getAudit: ['GET', '/user/audit'],

@@ -97,7 +97,7 @@ async function verifyAndStore(
     verified: verdict.kind === 'valid',
     expiresAt: null,
     variables: config.variables === undefined ? null : known.variables,
-    token: wish.token ?? null,
+    token: wish.token ?? 'first',
   })
   return { ...stored, verification: verdict.kind }
 }

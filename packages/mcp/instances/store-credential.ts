@@ -29,8 +29,8 @@ export interface CredentialToStore {
   readonly expiresAt: Date | null
   /** Values of the base URL's variables; null leaves them as they are. */
   readonly variables: Readonly<Record<string, string>> | null
-  /** A token beside the first one of a new instance; null: none. */
-  readonly token: TokenWish | null
+  /** `first`: a token for a new instance, none where there is one already. A wish: one in any case. Null: none. */
+  readonly token: TokenWish | 'first' | null
 }
 
 export interface StoredInstance {
@@ -40,7 +40,7 @@ export interface StoredInstance {
 }
 
 /**
- * Seals a credential and puts it where the user's instance of the service is; makes the instance, with its first token, when there is none. Replacing touches the
+ * Seals a credential and puts it where the user's instance of the service is; makes the instance when there is none. Replacing touches the
  * credential alone: id, address, tokens and settings stay (M07). The same credential again changes nothing. All or nothing; audited.
  */
 export async function storeCredential(
@@ -79,7 +79,8 @@ async function connect(
     try {
       return await asUser(api, acting.proof, async (client) => {
         await insert(client, instanceId, wish, sealed)
-        const minted = await createToken(client, instanceId, wish.token ?? {}, acting.sourceIp)
+        const token = wish.token === 'first' ? {} : wish.token
+        const minted = token && (await createToken(client, instanceId, token, acting.sourceIp))
         await tell(client, acting, 'instance.connect', instanceId, wish)
         return { outcome: 'connected', record: (await readInstances(client, serviceType))[0]!, minted }
       })
@@ -130,7 +131,8 @@ async function replace(
       ],
     )
     if (rowCount !== 1) throw new Overtaken(serviceType)
-    const minted = wish.token ? await createToken(client, instanceId, wish.token, acting.sourceIp) : null
+    const token = wish.token === 'first' ? null : wish.token
+    const minted = token && (await createToken(client, instanceId, token, acting.sourceIp))
     await tell(client, acting, same ? 'instance.confirm' : 'instance.replace', instanceId, wish)
     const record = (await readInstances(client, serviceType))[0]!
     return { outcome: same ? 'unchanged' : 'replaced', record, minted }

@@ -1,0 +1,118 @@
+import { auditRefusal } from '@crossfade/mcp/instances/connect.ts'
+import { Failure, fail } from '@crossfade/model/failure.ts'
+import fastifySwagger from '@fastify/swagger'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import Fastify, { type FastifyReply, type FastifyRequest, LogController } from 'fastify'
+import { type ApiOptions, actingOf, type GatewayApi, type Needs } from './api-parts.ts'
+import { admit, whoIsAsking } from './asking.ts'
+import { apiPrefix } from './contract/endpoints.ts'
+import { describeComponents, describeNeeds } from './openapi.ts'
+import { problemOf, statusOf } from './problems.ts'
+import { accountRoutes } from './routes/account.ts'
+import { accountRoutesOf } from './routes/accounts-handler.ts'
+import { authorizationRoutes } from './routes/authorization.ts'
+import { healthReader } from './routes/health-of.ts'
+import { importRoutes } from './routes/imports.ts'
+import { instanceRoutes } from './routes/instances.ts'
+import { operationRoutes } from './routes/operation.ts'
+import { serviceRoutes } from './routes/services.ts'
+import { tryToolRoutes } from './routes/try-tool.ts'
+
+/** A request's body, at most: OpenAPI documents are the largest that come. */
+const bodyBytesMax = 8 * 1024 * 1024
+
+const tags = [
+  { name: 'services', description: 'What there is to connect to.' },
+  { name: 'instances', description: 'What the caller is connected to; its keys and tokens.' },
+  { name: 'authorization', description: 'Connecting by OAuth, in a browser.' },
+  { name: 'account', description: 'The caller.' },
+] as const
+
+/**
+ * Builds the REST API around the parts that it is given. Holds no state of its own, so any number of workers may serve it. The caller puts it behind a server
+ * (`await api.ready()`, then `api.routing(request, response)`) or listens, and closes it.
+ */
+export async function createApi(options: ApiOptions): Promise<GatewayApi> {
+  const app = Fastify({
+    ...(options.logger ? { loggerInstance: options.logger } : {}),
+    bodyLimit: bodyBytesMax,
+    logController: new LogController({ disableRequestLogging: true }),
+    ajv: { customOptions: { coerceTypes: 'array', removeAdditional: false } },
+    frameworkErrors: (error, _request, reply) => {
+      const untyped = reply as unknown as FastifyReply
+      untyped.status(statusOf(error)).send(problemOf(error))
+    },
+  }).withTypeProvider<TypeBoxTypeProvider>() as unknown as GatewayApi
+
+  await app.register(fastifySwagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Crossfade services',
+        version: options.version,
+        description: 'Connect services once, and use them from any MCP client.',
+        license: { name: 'Apache-2.0' },
+      },
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+      security: [{ bearer: [] }],
+      tags: [...tags],
+    },
+    transform: describeNeeds as never,
+    transformObject: (document) =>
+      describeComponents(('openapiObject' in document ? document.openapiObject : {}) as never) as never,
+  })
+
+  app.setErrorHandler((error, request, reply) => {
+    const status = statusOf(error)
+    const problem = problemOf(error)
+    if (status >= 500) request.log.error({ err: error, route: request.routeOptions.url }, problem.message)
+    if (status === 401) reply.header('www-authenticate', 'Bearer realm="Crossfade API"')
+    if (status === 503 || status === 429) reply.header('retry-after', '2')
+    return reply.status(status).send(problem)
+  })
+  app.setNotFoundHandler((request) => {
+    throw fail('CF12034', { path: request.url.split('?')[0]!.slice(0, 200) })
+  })
+  app.addHook('onSend', async (_request, reply, payload) => {
+    reply.header('x-content-type-options', 'nosniff')
+    // Answers hold what only the caller may see, and tokens that are shown once.
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
+    return payload
+  })
+  app.decorateRequest('asking', null)
+  app.addHook('onRequest', (request) => letIn(request, options))
+
+  await app.register(
+    async (scope) => {
+      const api = scope as unknown as GatewayApi
+      const health = healthReader(options.api, options.pausedServices)
+      serviceRoutes(api, options, health)
+      instanceRoutes(api, options, health)
+      tryToolRoutes(api, options)
+      authorizationRoutes(api, options)
+      accountRoutes(api, options)
+      importRoutes(api, options)
+      api.get('/openapi.json', { config: { needs: 'nobody' }, schema: { hide: true } }, () => app.swagger())
+    },
+    { prefix: apiPrefix },
+  )
+  await accountRoutesOf(app, options)
+  operationRoutes(app, options)
+  return app
+}
+
+/** Goes by the route that was found, never by the address as it was written: that can be written in many ways. */
+async function letIn(request: FastifyRequest, options: ApiOptions): Promise<void> {
+  const { url, config } = request.routeOptions
+  const needs: Needs = config.needs ?? 'user'
+  // Nothing is told, not even who is asking, by what isn't there; accounts know their callers themselves.
+  if (url === undefined || options.accounts.paths.includes(url) || !url.startsWith(`${apiPrefix}/`)) return
+  request.asking = await whoIsAsking(request, options)
+  try {
+    admit(request, request.asking, needs, options)
+  } catch (error) {
+    if (request.asking !== null && error instanceof Failure)
+      await auditRefusal(options.api, actingOf(request), `${request.method} ${url}`, url, error)
+    throw error
+  }
+}
