@@ -94,4 +94,9 @@ export const processErrors = {
     remedy: 'See what there is with `crossfade mcp services`.',
     retry: false,
   },
+  CF14520: {
+    sentence: 'The receiver of alerts did not take one: {reason}.',
+    remedy: 'Check the webhook that alerts are posted to; the alert is posted again, and mcp_alerts keeps it.',
+    retry: true,
+  },
 } as const satisfies Readonly<Record<string, ErrorDefinition>>

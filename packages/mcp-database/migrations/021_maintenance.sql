@@ -81,15 +81,30 @@ BEGIN
 END
 $$;
 
+-- What a worker counts, in place of what it told before: [{ signal, subject, value }].
+CREATE FUNCTION report_worker_signals(p_worker text, p_signals jsonb) RETURNS void LANGUAGE sql VOLATILE
+  SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  INSERT INTO public.mcp_worker_signals AS s (worker, signal, subject, value, at)
+  SELECT left(p_worker, 100), left(g.signal, 50), left(g.subject, 200), g.value, now()
+  FROM jsonb_to_recordset(p_signals) AS g(signal text, subject text, value double precision)
+  ON CONFLICT (worker, signal, subject) DO UPDATE SET value = excluded.value, at = excluded.at
+$$;
+
+-- When the failures in a row began.
+ALTER TABLE service_health_status ADD COLUMN failing_since timestamptz;
+
 ALTER TABLE maintenance_jobs ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY owner_all ON maintenance_jobs TO crossfade_mcp_owner USING (true) WITH CHECK (true);
 CREATE POLICY keeper_all ON maintenance_jobs TO crossfade_mcp_keeper USING (true) WITH CHECK (true);
 GRANT SELECT, INSERT, UPDATE ON maintenance_jobs TO crossfade_mcp_keeper;
 REVOKE ALL ON FUNCTION drop_expired_authorizations(timestamptz), drop_old_counts(timestamptz),
-  drop_old_rollups(timestamptz, integer) FROM PUBLIC;
+  drop_old_rollups(timestamptz, integer), report_worker_signals(text, jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION report_worker_signals(text, jsonb) TO crossfade_mcp_runtime;
 GRANT EXECUTE ON FUNCTION drop_expired_authorizations(timestamptz), drop_old_counts(timestamptz),
   drop_old_rollups(timestamptz, integer) TO crossfade_mcp_keeper;
 
 -- Down Migration
+ALTER TABLE service_health_status DROP COLUMN failing_since;
+DROP FUNCTION report_worker_signals(text, jsonb);
 DROP FUNCTION drop_old_rollups(timestamptz, integer), drop_old_counts(timestamptz), drop_expired_authorizations(timestamptz);
 DROP TABLE maintenance_jobs;

@@ -86,6 +86,7 @@ export async function writeHealth(pool: Pool, writes: readonly HealthWrite[]): P
          total_ms = h.total_ms + excluded.total_ms
      ), before AS (
        SELECT g.*, coalesce(s.is_healthy, true) AS was_healthy, coalesce(s.consecutive_failures, 0) AS failures_before,
+         CASE WHEN g.healthy THEN NULL ELSE coalesce(s.failing_since, g.at) END AS failing_since,
          -- This check is not among the rows that the statement sees.
          coalesce(w.checks, 0) + 1 AS checks, coalesce(w.failures, 0) + CASE WHEN g.healthy THEN 0 ELSE 1 END AS failures
        FROM given g LEFT JOIN service_health_status s ON s.service_type = g.service_type
@@ -95,13 +96,14 @@ export async function writeHealth(pool: Pool, writes: readonly HealthWrite[]): P
        ) w ON true
      ), written AS (
        INSERT INTO service_health_status AS s (service_type, is_healthy, last_health_check, response_time_ms,
-         error_message, consecutive_failures, uptime_percentage, updated_at)
+         error_message, consecutive_failures, uptime_percentage, failing_since, updated_at)
        SELECT service_type, healthy, at, ms, reason, CASE WHEN healthy THEN 0 ELSE failures_before + 1 END,
-         round(100.0 * (checks - failures) / checks, 2), at FROM before
+         round(100.0 * (checks - failures) / checks, 2), failing_since, at FROM before
        ON CONFLICT (service_type) DO UPDATE SET is_healthy = excluded.is_healthy,
          last_health_check = excluded.last_health_check, response_time_ms = excluded.response_time_ms,
          error_message = excluded.error_message, consecutive_failures = excluded.consecutive_failures,
-         uptime_percentage = excluded.uptime_percentage, updated_at = excluded.updated_at
+         uptime_percentage = excluded.uptime_percentage,
+         failing_since = excluded.failing_since, updated_at = excluded.updated_at
      ), told AS (
        SELECT service_type, pg_notify('crossfade_mcp_changed',
          jsonb_build_object('kind', 'service', 'serviceType', service_type)::text)
