@@ -3,8 +3,10 @@ import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import type { Service, Tool } from '@crossfade/catalog/catalog.ts'
 import type { InstanceId } from '@crossfade/model/platform-ids.ts'
+import { Agent } from 'undici'
 import { apiKey, testConfig, testSession, textOf } from '../upstream/testing/loopback-upstream.ts'
 import type { ToolCall } from '../upstream/upstream.ts'
+import { remoteEndpoint } from './remote-fetch.ts'
 import { type RemoteServices, type RemoteServicesOptions, remoteServices } from './remote-services.ts'
 import { memoryPins, type RemoteServer, startRemoteServer } from './testing/remote-server.ts'
 import { digested } from './tool-pins.ts'
@@ -66,6 +68,49 @@ test('SI-04 a remote server is listed and called with the key of the user, its t
       assert.notEqual(method, 'GET', 'no stream is left open')
     }
   })
+})
+
+test('SI-04 a server that knows only earlier revisions is served alike, and no stream is left open to it', async () => {
+  await withRemote(async ({ remote, services, config }) => {
+    remote.refuse = (headers) => (headers['mcp-method'] === 'server/discover' ? 400 : null)
+    const session = testSession(apiKey('remote-key'))
+    const service = await services.open(session, config)
+    const outcome = await services.call(callOf(service, service.tool('read')!, { session }))
+    assert.equal(textOf(outcome), 'read did')
+    const methods = remote.requests.map(({ body }) => (body === '' ? '' : JSON.parse(body).method))
+    assert.ok(methods.includes('initialize'), methods.join())
+    assert.deepEqual(
+      remote.requests.filter(({ method }) => method === 'GET'),
+      [],
+    )
+  })
+})
+
+test('the connection speaks to its one endpoint: no other address gets the key', async () => {
+  const remote = await startRemoteServer()
+  const agent = new Agent()
+  try {
+    const config = testConfig(remote.url, { source: { kind: 'remote-mcp', url: remote.url } })
+    const { fetch } = remoteEndpoint(config, () => testSession(apiKey('remote-key')), agent, 1000)
+    for (const url of [`http://${remote.host}/other`, 'http://127.0.0.1:9/mcp', `http://${remote.host}/mcp/../x`]) {
+      await assert.rejects(fetch(url, { method: 'POST', body: '{}' }), { code: 'CF13303' }, url)
+    }
+    assert.equal((await fetch(remote.url, { method: 'GET' })).status, 405)
+    assert.equal(remote.requests.length, 0)
+    const headers = { authorization: 'Bearer of-the-caller', cookie: 'a=b', 'mcp-method': 'tools/call' }
+    await (await fetch(remote.url, { method: 'POST', body: '{}', headers })).text()
+    const sent = remote.requests[0]!.headers
+    assert.deepEqual(
+      [sent.authorization, sent.cookie, sent['mcp-method']],
+      ['Bearer remote-key', undefined, 'tools/call'],
+    )
+    const variables = { host: { label: 'h', pattern: '.*' } }
+    const open = testConfig(remote.url, { source: { kind: 'remote-mcp', url: 'http://{host}/mcp' }, variables })
+    assert.throws(() => remoteEndpoint(open, () => testSession(apiKey('k')), agent, 1000), { code: 'CF13303' })
+  } finally {
+    await agent.destroy()
+    await remote.close()
+  }
 })
 
 test('M03 M04 two users of a remote server never share a connection, also with the same key', async () => {

@@ -275,8 +275,9 @@ test('a long list is cut to correct JSON with a note that names how to page; wha
   )
 })
 
-test('redirects are followed within the origin for reads; to another origin nothing is sent, the address is told', async () => {
+test('redirects are followed within the origin for reads; to another origin nothing is sent, the address is told', async (context) => {
   const other = await startUpstream()
+  context.after(() => other.close())
   const upstream = await startUpstream(({ url }, response) => {
     const targets: Record<string, string> = {
       '/old': '/new',
@@ -313,7 +314,6 @@ test('redirects are followed within the origin for reads; to another origin noth
     },
     { allowedPrivateHosts: [upstream.host, other.host] },
   )
-  await other.close()
 })
 
 test('a cancelled call closes its connection and rejects with the reason; one that waits is never sent', async () => {
@@ -348,6 +348,19 @@ test('reads are tried again after 502, 503 and 504, at most twice; writes never'
     assert.equal(written.errorCode, 'CF13336')
     assert.equal(upstream.received.length, 1)
   })
+})
+
+test('the answer to HEAD may announce more than the limit, for it brings nothing', async () => {
+  const upstream = await startUpstream((_, response) => response.setHeader('content-length', 10_000_000).end())
+  await withCaller(
+    upstream,
+    async (caller) => {
+      const outcome = await caller.call(testCall(testConfig(upstream.url), testTool({ method: 'HEAD' })))
+      assert.equal(outcome.errorCode, null)
+      assert.equal(textOf(outcome), '200: done; the upstream answered nothing more.')
+    },
+    { responseBytesMax: 1000 },
+  )
 })
 
 test('the published rate of a service is kept per instance: what does not fit is answered with the wait', async () => {
