@@ -25,7 +25,11 @@ export function openDocument(raw: unknown, file: string): OpenApiDocument {
   }
   if (!asObject(object['paths'])) throw fail('CF10030', { file, reason: 'it has no paths' })
   const root = version.startsWith('3.') ? object : upgradeSwagger2(object)
-  const resolve = (reference: string) => resolvePointer(root, reference)
+  const resolved = new Map<string, unknown>()
+  const resolve = (reference: string) => {
+    if (!resolved.has(reference)) resolved.set(reference, resolvePointer(root, reference))
+    return resolved.get(reference)
+  }
   return { root, resolve, follow: (node) => follow(node, resolve) }
 }
 

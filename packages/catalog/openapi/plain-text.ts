@@ -15,8 +15,12 @@ const entities: Readonly<Record<string, string>> = {
   '#39': "'",
 }
 
+/** Most descriptions are plain already. */
+const plain = /^[A-Za-z0-9 ,.;:()'"/?!%+=$@]*$/
+
 /** `text` as one line of plain words: no tags, images, code fences, tables, headings; links keep their words. */
 export function plainText(text: string): string {
+  if (plain.test(text)) return text.replace(/ +/g, ' ').trim()
   return text
     .replace(/<!--[\s\S]*?-->/g, ' ')
     .replace(/```[\s\S]*?(```|$)/g, ' ')
