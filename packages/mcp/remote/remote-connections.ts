@@ -25,8 +25,8 @@ interface Entry {
   readonly version: number
   readonly config: ServiceConfig
   readonly client: Promise<Client>
-  /** The last one that was opened: it knows the present credential. */
-  session: InstanceSession
+  /** The session that was opened last: it knows the present credential. */
+  readonly last: { session: InstanceSession }
   usedAtMs: number
 }
 
@@ -50,8 +50,6 @@ export function createRemoteConnections(
   }
 
   const connect = async (session: () => InstanceSession, config: ServiceConfig): Promise<Client> => {
-    // Later, so that the entry is there before its session is asked for.
-    await null
     const { url, fetch } = remoteEndpoint(config, session, dispatcher, bytesMax)
     const client = new Client(
       { name: 'crossfade-mcp', version },
@@ -91,15 +89,16 @@ export function createRemoteConnections(
       const known = entries.get(instanceId)
       if (known !== undefined && known.version === credentialVersion && known.config === config) {
         known.usedAtMs = performance.now()
-        known.session = session
+        known.last.session = session
         entries.delete(instanceId)
         entries.set(instanceId, known)
         return known.client
       }
       drop(instanceId)
       const usedAtMs = performance.now()
-      const client: Promise<Client> = connect(() => entry.session, config)
-      const entry: Entry = { version: credentialVersion, config, client, session, usedAtMs }
+      const last = { session }
+      const client = connect(() => last.session, config)
+      const entry: Entry = { version: credentialVersion, config, client, last, usedAtMs }
       entries.set(instanceId, entry)
       // One that could not be made is not kept.
       client.catch(() => {
