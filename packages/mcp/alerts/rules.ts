@@ -1,4 +1,5 @@
 // What people are told of, as data.
+import { upstreamTroublePattern } from '../usage/call-outcome.ts'
 
 export type Severity = 'info' | 'warning' | 'critical'
 
@@ -52,13 +53,13 @@ export function question(rule: AlertRule): { readonly text: string; readonly val
         text: `SELECT service_type AS subject, format('%s %% of %s calls to %s failed within %s minutes.',
             round(100.0 * count(*) FILTER (WHERE failed) / count(*)), count(*), service_type, $2::integer) AS text
           FROM (
-            SELECT service_type, status_code >= 500 OR (status_code = 0 AND error_message LIKE 'CF133%') AS failed
+            SELECT service_type, status_code >= 500 OR coalesce(error_message ~ $5, false) AS failed
             FROM service_usage_analytics
             WHERE "timestamp" > $1::timestamptz - make_interval(mins => $2) AND "timestamp" <= $1 AND method = 'tools/call'
           ) calls
           GROUP BY service_type
           HAVING count(*) >= $3::integer AND count(*) FILTER (WHERE failed) >= $4::float8 * count(*)`,
-        values: [rule.minutes, rule.callsMin, rule.share],
+        values: [rule.minutes, rule.callsMin, rule.share, upstreamTroublePattern],
       }
     case 'usage_dropped':
       return {

@@ -1,6 +1,7 @@
 // What is kept of the services' health. The pool is of the keeper role.
 import type { ServiceType } from '@crossfade/model/platform-ids.ts'
 import type { Pool } from 'pg'
+import { upstreamAnswerPattern, upstreamTroublePattern } from '../usage/call-outcome.ts'
 import type { Check } from './check-service.ts'
 
 /** Uptime is told over so many hours. */
@@ -50,12 +51,15 @@ export async function readCalls(
   sinceMs: number,
 ): Promise<ReadonlyMap<ServiceType, { readonly calls: number; readonly failing: number; readonly meanMs: number }>> {
   const { rows } = await pool.query<{ s: ServiceType; calls: number; failing: number; mean_ms: number }>(
-    `SELECT service_type AS s, count(*)::integer AS calls, coalesce(avg(response_time_ms), 0)::float8 AS mean_ms,
-       (count(*) FILTER (WHERE status_code >= 500 OR (status_code = 0 AND error_message LIKE 'CF13%')))::integer AS failing
-     FROM service_usage_analytics
-     WHERE "timestamp" >= $1 AND method = 'tools/call' AND (status_code > 0 OR error_message LIKE 'CF13%')
-     GROUP BY 1`,
-    [new Date(sinceMs).toISOString()],
+    `SELECT service_type AS s, count(*)::integer AS calls, (count(*) FILTER (WHERE failing))::integer AS failing,
+       coalesce(avg(response_time_ms) FILTER (WHERE NOT failing), 0)::float8 AS mean_ms
+     FROM (
+       SELECT service_type, response_time_ms, status_code >= 500 OR coalesce(error_message ~ $2, false) AS failing,
+         status_code BETWEEN 1 AND 499 AND (error_message IS NULL OR error_message ~ $3) AS answered
+       FROM service_usage_analytics WHERE "timestamp" >= $1 AND method = 'tools/call'
+     ) calls
+     WHERE failing OR answered GROUP BY 1`,
+    [new Date(sinceMs).toISOString(), upstreamTroublePattern, upstreamAnswerPattern],
   )
   return new Map(rows.map(({ s, calls, failing, mean_ms }) => [s, { calls, failing, meanMs: mean_ms }]))
 }
