@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
-import type { Connected, Installation } from './installation.ts'
+import type { ServerProcess } from '@crossfade/gateway-app/testing/server-process.ts'
+import { apiOf, type Connected } from './installation.ts'
 import { load } from './load.ts'
 import { callBody, listBody, mcpHeaders } from './requests.ts'
 
@@ -18,7 +19,7 @@ export interface ChangesUnderLoad {
 
 /** Calls while `change` happens again and again. */
 async function under(
-  installation: Installation,
+  installation: ServerProcess,
   to: Connected,
   seconds: number,
   change: () => Promise<void>,
@@ -43,7 +44,7 @@ async function under(
 
 /** Both levels of keys are rotated as often as goes. */
 export function rotationUnderLoad(
-  installation: Installation,
+  installation: ServerProcess,
   to: Connected,
   seconds: number,
 ): Promise<ChangesUnderLoad> {
@@ -59,7 +60,11 @@ export function rotationUnderLoad(
 }
 
 /** The catalog is read again four times a second. */
-export function reloadUnderLoad(installation: Installation, to: Connected, seconds: number): Promise<ChangesUnderLoad> {
+export function reloadUnderLoad(
+  installation: ServerProcess,
+  to: Connected,
+  seconds: number,
+): Promise<ChangesUnderLoad> {
   return under(installation, to, seconds, async () => {
     process.kill(installation.pid, 'SIGHUP')
     await new Promise((resolve) => setTimeout(resolve, 250))
@@ -67,18 +72,19 @@ export function reloadUnderLoad(installation: Installation, to: Connected, secon
 }
 
 /** How long after the answer to its revocation a token still opened something on any worker, in ms, for each of `rounds` tokens. */
-export async function revocations(installation: Installation, to: Connected, rounds: number): Promise<number[]> {
+export async function revocations(installation: ServerProcess, to: Connected, rounds: number): Promise<number[]> {
   const serviceType = to.path.split('/')[2]!
   const times: number[] = []
   for (let round = 0; round < rounds; round += 1) {
-    const minted = await installation.api<{ token: { id: string }; secret: string }>(
+    const minted = await apiOf<{ token: { id: string }; secret: string }>(
+      installation,
       'POST',
       `/services/${serviceType}/instance/tokens`,
       { name: `revoked ${round}` },
     )
     // New connections each time, so that every worker is asked, and has the token in memory.
     for (let n = 0; n < 20; n += 1) await ask(installation, to.path, minted.secret)
-    await installation.api('DELETE', `/services/${serviceType}/instance/tokens/${minted.token.id}`)
+    await apiOf(installation, 'DELETE', `/services/${serviceType}/instance/tokens/${minted.token.id}`)
     const revoked = performance.now()
     let last = revoked
     let refused = 0
@@ -95,7 +101,7 @@ export async function revocations(installation: Installation, to: Connected, rou
   return times
 }
 
-async function ask(installation: Installation, path: string, token: string): Promise<number> {
+async function ask(installation: ServerProcess, path: string, token: string): Promise<number> {
   const response = await fetch(`${installation.origin}${path}`, {
     method: 'POST',
     headers: { ...mcpHeaders('tools/list', undefined, token), connection: 'close' },

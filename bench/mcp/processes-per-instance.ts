@@ -2,7 +2,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import type { Connected, Installation, Upstream } from './installation.ts'
+import type { ServerProcess } from '@crossfade/gateway-app/testing/server-process.ts'
+import type { Connected, Upstream } from './installation.ts'
 import { load } from './load.ts'
 import { memoryMb, processorMs } from './processes.ts'
 import { callBody, mcpHeaders } from './requests.ts'
@@ -23,7 +24,7 @@ export interface Comparison {
 
 /** Measures both models at `instances` instances with the same calls. */
 export async function processesPerInstance(
-  installation: Installation,
+  installation: ServerProcess,
   upstream: Upstream,
   shared: Connected,
   programs: string,

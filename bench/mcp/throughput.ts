@@ -1,5 +1,6 @@
 // Requests per second of the gateway and its peers, in turns within each round, and what a call through it adds to a call of the upstream.
-import { type Connected, connectItems, type Installation, type Upstream } from './installation.ts'
+import type { ServerProcess } from '@crossfade/gateway-app/testing/server-process.ts'
+import { type Connected, connectItems, type Upstream } from './installation.ts'
 import { type LoadResult, load } from './load.ts'
 import { peerStarters } from './peers.ts'
 import { callBody, listBody, mcpHeaders } from './requests.ts'
@@ -21,7 +22,7 @@ export interface ThroughputRound {
 }
 
 export interface ThroughputOptions {
-  readonly installation: Installation
+  readonly installation: ServerProcess
   readonly upstream: Upstream
   readonly rounds: number
   readonly seconds: number

@@ -13,7 +13,7 @@ interface ServicesOptions extends McpOptions {
   readonly category?: string
 }
 
-const servicesPerRequest = 500
+const servicesPerRequest = 200
 
 /** `crossfade mcp services`: the registry, from the server, or from the catalog on disk while none runs. */
 export function registerServices(mcp: Command): void {
