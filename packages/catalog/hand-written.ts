@@ -5,14 +5,11 @@ import { annotationsOf } from './openapi/annotations.ts'
 import { type CompiledOperation, inputSchema } from './openapi/compile.ts'
 import { argumentNames } from './openapi/names.ts'
 import type { Argument } from './openapi/parameters.ts'
-import type { HandWrittenOperation, ServiceConfig } from './service-config.ts'
+import type { HandWrittenOperation } from './service-config.ts'
 import { withDigest } from './tool-digest.ts'
 
 /** The operations in their order. Schemas are taken as they are: they are JSON Schema already. */
-export function compileOperations(
-  operations: readonly HandWrittenOperation[],
-  _config: Pick<ServiceConfig, 'auth'>,
-): CompiledOperation[] {
+export function compileOperations(operations: readonly HandWrittenOperation[]): CompiledOperation[] {
   return operations.map((operation) => ({ operationId: operation.name, tool: compileOperation(operation) }))
 }
 

@@ -56,21 +56,26 @@ export function lineOf(text: string, path: readonly (string | number)[]): number
 
 /** JSON.parse names the place in most of its messages; where it does not, the text ended too early. */
 function brokenJson(text: string, file: string, subject: string, error: unknown): Finding {
-  const reason = reasonOf(error)
-  const offset = Number(/at position (\d+)/.exec(reason)?.[1] ?? placeOfToken(text, reason))
-  const before = text.slice(0, offset)
-  const line = before.split('\n').length
-  const column = offset - before.lastIndexOf('\n')
-  const plain = reason.replace(/ (in JSON )?at position .*$/, '').replace(/, ".*is not valid JSON$/s, '')
-  return catalogFinding('CF10001', 'block', subject, { file, reason: plain, line, column })
+  const message = error instanceof Error ? error.message : String(error)
+  const position = /at position (\d+)/.exec(message)?.[1]
+  const offset = position === undefined ? placeOfToken(text, message) : Number(position)
+  const line = text.slice(0, offset).split('\n').length
+  const column = offset - text.lastIndexOf('\n', offset - 1)
+  const reason = message.replace(/ (in JSON )?at position .*$/s, '').replace(/, (\.\.\.)?".*is not valid JSON$/s, '')
+  return catalogFinding('CF10001', 'block', subject, { file, reason, line, column })
 }
 
-/** V8 quotes the text around an unexpected token instead of its position: `Unexpected token 'x', ..."ab": xyz"... is not valid JSON`. */
-function placeOfToken(text: string, reason: string): number {
-  const quoted = /^Unexpected token '(.)', (?:\.\.\.)?"([\s\S]*)"(?:\.\.\.)? is not valid JSON$/.exec(reason)
+/** So many characters before an unexpected token V8 quotes. */
+const quotedBefore = 10
+
+/** For an unexpected token V8 quotes the text around it instead of its position: `Unexpected token 'x', ..."ab": xyz"... is not valid JSON`. */
+function placeOfToken(text: string, message: string): number {
+  const quoted = /^Unexpected token '(.)', (\.\.\.)?"(.*)"(?:\.\.\.)? is not valid JSON$/s.exec(message)
   if (!quoted) return text.length
-  const around = text.indexOf(quoted[2]!)
-  if (around < 0) return text.length
-  const token = text.indexOf(quoted[1]!, around)
-  return token < 0 ? around : token
+  const [, token = '', cut, around = ''] = quoted
+  const start = text.indexOf(around)
+  if (start < 0) return text.length
+  if (cut !== undefined) return start + quotedBefore
+  const found = text.indexOf(token, start)
+  return found < 0 ? start : found
 }
