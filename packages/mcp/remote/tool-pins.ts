@@ -1,6 +1,6 @@
 // What the tools of remote MCP servers were when they were pinned. A description is an instruction to a model: one that changes later is not passed on unseen.
-import { createHash } from 'node:crypto'
 import type { ToolAnnotations } from '@crossfade/catalog/catalog.ts'
+import { toolDigest } from '@crossfade/catalog/tool-digest.ts'
 
 /** A tool as a remote server tells of it: everything of it that reaches a client. */
 export interface RemoteDefinition {
@@ -37,8 +37,7 @@ export interface PinStore {
 
 /** The definition with its digest. The order of members does not matter, for servers may change it without a reason. */
 export function digested(definition: RemoteDefinition): DigestedDefinition {
-  const digest = createHash('sha256').update(canonicalJson(definition)).digest('hex')
-  return { name: definition.name, digest, definition }
+  return { name: definition.name, digest: toolDigest(definition), definition }
 }
 
 /** Those of `tools` that may be shown and called, and those that wait for somebody to look at them. */
@@ -51,13 +50,4 @@ export function judge(
   )
   const isPinned = ({ name, digest }: DigestedDefinition) => pinned.has(`${name} ${digest}`)
   return { approved: tools.filter(isPinned), quarantined: tools.filter((tool) => !isPinned(tool)) }
-}
-
-/** JSON with the members of every object in the order of their names. */
-function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
-  const members = Object.entries(value).filter(([, member]) => member !== undefined)
-  members.sort(([one], [other]) => (one < other ? -1 : 1))
-  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonicalJson(member)}`).join(',')}}`
 }
