@@ -64,7 +64,7 @@ test('requests are counted by service, method and outcome, and their times fall 
   assert.ok(seriesOf(text, 'crossfade_mcp_worker_memory_bytes{worker="w1"}')! > 1e6)
   assert.ok(seriesOf(text, 'crossfade_mcp_worker_event_loop_delay_p99_seconds{worker="w1"}')! >= 0)
   for (const line of text.split('\n').filter((one) => one !== '' && !one.startsWith('#')))
-    assert.match(line, /^[a-z_]+(\{([a-z_]+="[^"]*",?)+\})? ([0-9.e+-]+|Nan)$/)
+    assert.match(line, /^[a-z_0-9]+(\{([a-z_]+="[^"]*",?)+\})? ([0-9.e+-]+|Nan)$/)
 })
 
 test('a client that invents methods does not make metrics grow without end', async () => {

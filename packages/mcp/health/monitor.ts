@@ -61,6 +61,11 @@ export function createHealthMonitor(options: HealthMonitorOptions): HealthMonito
   return new Monitor(options)
 }
 
+/** For workers, which have no monitor: calls of the service fail, whichever process checks should look. `pool` may be of any role. Never throws. */
+export function suspectService(pool: Pool, serviceType: string): void {
+  pool.query('select pg_notify($1, $2)', [suspicionChannel, serviceType]).catch(() => undefined)
+}
+
 class Monitor implements HealthMonitor {
   readonly #options: HealthMonitorOptions
   readonly #clock: Clock
@@ -98,7 +103,7 @@ class Monitor implements HealthMonitor {
   }
 
   suspect(serviceType: ServiceType): void {
-    this.#options.pool.query('select pg_notify($1, $2)', [suspicionChannel, serviceType]).catch(() => undefined)
+    suspectService(this.#options.pool, serviceType)
   }
 
   async close(): Promise<void> {
