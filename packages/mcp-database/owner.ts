@@ -46,23 +46,30 @@ async function createRole(admin: pg.ClientBase, role: string): Promise<void> {
   )
 }
 
-/** An admin who is no superuser has to be a member of the owner to act as it. */
+/** An admin who is no superuser has to be a member of the owner to act as it; having created it is not enough. */
 async function becomeMember(admin: pg.ClientBase): Promise<void> {
-  const { rows } = await admin.query(`SELECT pg_has_role(current_user, $1, 'MEMBER') AS member`, [ownerRole])
-  if (!rows[0].member) await afterRaces(() => admin.query(`GRANT ${ownerRole} TO CURRENT_USER`))
+  const { rows } = await admin.query('SELECT rolsuper AS super FROM pg_roles WHERE rolname = current_user')
+  if (!rows[0].super) await afterRaces(() => admin.query(`GRANT ${ownerRole} TO CURRENT_USER`))
 }
 
+/** The owner creates tables in the schema; nobody else may, for whoever can create a function there can have others run it. */
 async function holdSchema(admin: pg.ClientBase): Promise<void> {
+  const before = await schemaRights(admin)
+  if (before.anybody) await admin.query('REVOKE CREATE ON SCHEMA public FROM PUBLIC')
+  if (!before.owner) await admin.query(`GRANT USAGE, CREATE ON SCHEMA public TO ${ownerRole}`)
+  // To somebody who doesn't own the schema the server only gives a warning.
+  const after = await schemaRights(admin)
+  if (after.anybody || !after.owner) throw fail('CF12506')
+}
+
+async function schemaRights(admin: pg.ClientBase): Promise<{ owner: boolean; anybody: boolean }> {
   const { rows } = await admin.query(
-    `SELECT current_database() AS name,
-    has_schema_privilege($1, 'public', 'CREATE') AS creates,
-    EXISTS (SELECT FROM pg_namespace n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a
-      WHERE n.nspname = 'public' AND a.grantee = 0 AND a.privilege_type = 'CREATE') AS anybody`,
+    `SELECT coalesce(bool_or(a.grantee = 0), false) AS anybody, coalesce(bool_or(a.grantee = $1::regrole), false) AS owner
+     FROM pg_namespace n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a
+     WHERE n.nspname = 'public' AND a.privilege_type = 'CREATE'`,
     [ownerRole],
   )
-  // Whoever can create a function in a schema of the search path can have others run it.
-  if (rows[0].anybody) await admin.query('REVOKE CREATE ON SCHEMA public FROM PUBLIC')
-  if (!rows[0].creates || rows[0].anybody) await admin.query(`GRANT USAGE, CREATE ON SCHEMA public TO ${ownerRole}`)
+  return rows[0]
 }
 
 async function refuseLegacy(admin: pg.ClientBase): Promise<void> {

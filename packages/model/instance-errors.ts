@@ -234,4 +234,10 @@ export const instanceErrors = {
       'The migration that failed was undone as a whole. The URL must be of a superuser, or of the owner of the database who may create roles; see docs/reference/errors.md.',
     retry: false,
   },
+  CF12506: {
+    sentence: 'The schema public does not belong to whom the database URL names, so that its rights cannot be set.',
+    remedy:
+      'As a superuser run `REVOKE CREATE ON SCHEMA public FROM PUBLIC; GRANT USAGE, CREATE ON SCHEMA public TO crossfade_mcp_owner;` in this database, then start again.',
+    retry: false,
+  },
 } as const satisfies Readonly<Record<string, ErrorDefinition>>

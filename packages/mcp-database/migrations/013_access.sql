@@ -322,10 +322,17 @@ CREATE FUNCTION list_key_checks() RETURNS TABLE (key_encryption_key_id text, wra
   SELECT c.key_encryption_key_id, c.wrapped_value FROM public.key_checks c ORDER BY c.created_at
 $$;
 
--- The generations of key-encryption keys that data keys are wrapped by.
+-- The generations of key-encryption keys that something is wrapped by: data keys, and the platform's own clients at
+-- upstreams (016).
 CREATE FUNCTION list_key_encryption_keys_in_use() RETURNS SETOF text
-  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT DISTINCT k.key_encryption_key_id FROM public.data_keys k
+  LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN QUERY SELECT DISTINCT k.key_encryption_key_id FROM public.data_keys k;
+  IF to_regclass('public.upstream_clients') IS NOT NULL THEN
+    RETURN QUERY SELECT DISTINCT c.key_encryption_key_id FROM public.upstream_clients c
+      WHERE c.key_encryption_key_id IS NOT NULL;
+  END IF;
+END
 $$;
 
 -- Keeps a wrapped known value for a generation that has none yet.
