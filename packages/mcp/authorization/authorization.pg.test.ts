@@ -94,14 +94,21 @@ async function authorize(user: TestUser, service = github) {
   return finishAuthorization(stores, inBrowser(user), service, await consent(start))
 }
 
-/** A worker that renews tokens, with a lock pool of its own as a process has. */
+/** A worker that renews tokens. */
 async function renewingWorker(): Promise<TestWorker> {
   const runtime = openPool(platform.urls.runtime, { applicationName: 'test renewals', connectionsMax: 4 })
   const locks = openPool(platform.urls.runtime, { applicationName: 'test locks', connectionsMax: 2 })
   pools.push(runtime, locks)
   const { vault, catalog } = stores
   return platform.worker({
-    refresher: createTokenRefresher({ runtime, locks, vault, catalog, clients: stores.clients, transport }),
+    refresher: createTokenRefresher({
+      runtime,
+      locks,
+      vault,
+      catalog,
+      clients: stores.clients,
+      transport,
+    }),
   })
 }
 

@@ -82,6 +82,9 @@ export function createTokenRefresher(options: RefresherOptions): TokenRefresher 
       running.set(instanceId, refreshing)
       return refreshing
     },
+    async close() {
+      await Promise.allSettled(running.values())
+    },
   }
 }
 

@@ -23,6 +23,8 @@ export interface TokenRefresher {
    * workers. Rejects with CF12004 when the user has to authorize again, CF12006 when it may work later.
    */
   refresh(instance: RefreshedInstance, refusedSealedToken: string | null): Promise<InstanceRow>
+  /** Waits for renewals under way. Idempotent. */
+  close(): Promise<void>
 }
 
 export type RefreshedInstance = Pick<OpenedInstance, 'instanceId' | 'serviceType' | 'userId' | 'settings'>

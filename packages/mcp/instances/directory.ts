@@ -50,6 +50,7 @@ export interface DirectoryOptions {
     | null
   /** Told when what is held of access tokens may be out of date: of one user, or of everybody. */
   readonly forgetAccessTokens?: (userId?: string) => void
+  /** Closed with the directory. */
   readonly refresher: TokenRefresher | null
   readonly sessionsMax?: number
   readonly databaseGraceMsMax?: number
@@ -264,7 +265,7 @@ export async function openDirectory(options: DirectoryOptions): Promise<Platform
     async close() {
       keeper.close()
       sessions.dropAll()
-      await listener.close()
+      await Promise.all([listener.close(), options.refresher?.close()])
     },
   }
 }
