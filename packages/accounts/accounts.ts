@@ -26,6 +26,13 @@ export interface AccountsOptions {
   readonly signInPath?: string
   /** Sends one mail. Without it there is no e-mail verification and no reset, and the endpoints say so. */
   readonly sendMail?: (mail: Mail) => Promise<void>
+  /**
+   * Reads the metadata document of a client that is known by its address. Must connect to public addresses alone and
+   * follow no redirect: the address is of anybody's choice. Without it such clients are unknown, and register instead.
+   */
+  readonly readClientDocument?: (url: URL, signal: AbortSignal) => Promise<Response>
+  /** For trying things out on one machine: such addresses may be http. Default false. */
+  readonly clientDocumentsByHttp?: boolean
   /** Told of the library's failures: a sentence without what a person typed. */
   readonly onError?: (message: string) => void
 }

@@ -4,7 +4,7 @@ import { answerJson } from './http-answers.ts'
 
 /** What a client may not register: it would make the server fetch addresses of the client's choice, or promise what no instance checks. */
 const refusedFields = ['jwks_uri', 'jwks', 'backchannel_logout_uri', 'software_statement', 'resources'] as const
-const redirectUrisMax = 10
+export const redirectUrisMax = 10
 const redirectCharactersMax = 2_000
 
 /**
@@ -80,6 +80,19 @@ function isProgramUri(uri: string): boolean {
   if (!URL.canParse(uri) || uri.includes('#')) return false
   const url = new URL(uri)
   return programSchemes.has(url.protocol) && !url.username && !url.password
+}
+
+/**
+ * Whether a browser may be sent there with a code: https, a program on the same machine, or a program by its scheme.
+ * The library judges what is registered by the same rules, and takes reverse-domain schemes besides.
+ */
+export function isRedirectUri(uri: unknown): uri is string {
+  if (!isShortText(uri) || !URL.canParse(uri) || uri.includes('#')) return false
+  const url = new URL(uri)
+  if (url.username || url.password) return false
+  if (url.protocol === 'https:') return true
+  if (url.protocol === 'http:') return ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
+  return programSchemes.has(url.protocol)
 }
 
 /** An address of the form that the library takes; it is in the database until the next statement. */

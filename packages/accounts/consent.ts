@@ -1,5 +1,6 @@
 // The consent page: which application wants to do what with which instance, as whom, and where the answer goes.
 import type { AccountsContext } from './accounts.ts'
+import { isDocumentAddress } from './client-documents.ts'
 import { escapeHtml, seeOther } from './http-answers.ts'
 import { parseInstanceResource } from './instance-resource.ts'
 import { isOwner } from './oauth-requests.ts'
@@ -21,11 +22,12 @@ interface ClientRow {
 /** Shows the page for a signed query of the library's. A forged one shows, but its form is refused. */
 export async function consentPage(context: AccountsContext, request: Request): Promise<Response> {
   const query = new URL(request.url).searchParams
+  const clientId = query.get('client_id') ?? ''
   const session = await context.sessionOf(request.headers)
   if (!session) return errorPage(new URLSearchParams({ error: 'missing_session' }), 401)
   const found = await context.pool.query<ClientRow>(
     'SELECT name, uri, redirect_uris FROM oauth_clients WHERE client_id = $1',
-    [query.get('client_id') ?? ''],
+    [clientId],
   )
   const client = found.rows[0]
   const resource = parseInstanceResource(context.options.baseUrl, query.get('resource') ?? '')
@@ -38,6 +40,7 @@ export async function consentPage(context: AccountsContext, request: Request): P
 <p>You are signed in as ${escapeHtml(session.email)}.</p>
 <dl>
 <div><dt>Instance</dt><dd>${escapeHtml(resource.url)}</dd></div>
+<div><dt>Application</dt><dd>${escapeHtml(isDocumentAddress(clientId) ? clientId : `${name} (registered itself)`)}</dd></div>
 <div><dt>It would be able to</dt><dd><ul>${scopes.map((scope) => `<li>${scopeSentences[scope]}</li>`).join('')}</ul></dd></div>
 <div><dt>Your answer goes to</dt><dd>${escapeHtml(whereTo(redirect))}</dd></div>
 </dl>

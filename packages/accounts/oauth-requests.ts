@@ -1,5 +1,6 @@
 // What stands before the library's OAuth endpoints: which instance a token may be for, sign-in, and consent.
 import type { AccountsContext } from './accounts.ts'
+import { isDocumentAddress, learnClient, mustAskAgain } from './client-documents.ts'
 import { registerClient } from './client-registration.ts'
 import { consentPage, decideConsent } from './consent.ts'
 import { answerJson, seeOther } from './http-answers.ts'
@@ -58,6 +59,9 @@ async function authorize(context: AccountsContext, request: Request): Promise<Re
   } else {
     url.searchParams.set('resource', noResource)
   }
+  const clientId = url.searchParams.get('client_id') ?? ''
+  if (isDocumentAddress(clientId)) await learnClient(context, clientId)
+  if (mustAskAgain(clientId, url.searchParams.get('redirect_uri') ?? '')) url.searchParams.set('prompt', 'consent')
   await askToStayConnected(context, url.searchParams)
   const headers = new Headers(request.headers)
   // The library answers scripts with JSON instead of a redirect; the endpoint is for navigation.
@@ -142,7 +146,7 @@ async function token(context: AccountsContext, request: Request): Promise<Respon
   return context.library.handler(new Request(request.url, { method: 'POST', headers, body: form.toString() }))
 }
 
-/** RFC 8414, without what the library could do and this installation doesn't: keys of clients, and bound tokens. */
+/** RFC 8414, with what this package adds and without what the library could do and this installation doesn't: keys of clients, and bound tokens. */
 export async function answerServerMetadata(context: AccountsContext, request: Request): Promise<Response> {
   const answer = await context.library.handler(request)
   if (answer.status !== 200 || request.method !== 'GET') return answer
@@ -152,5 +156,6 @@ export async function answerServerMetadata(context: AccountsContext, request: Re
     return [[name, Array.isArray(value) ? value.filter((one) => one !== 'private_key_jwt') : value]]
   })
   const headers = { 'access-control-allow-origin': '*', 'cache-control': 'public, max-age=300' }
-  return Response.json(Object.fromEntries(told), { headers })
+  const documents = context.options.readClientDocument && { client_id_metadata_document_supported: true }
+  return Response.json({ ...Object.fromEntries(told), ...documents }, { headers })
 }
