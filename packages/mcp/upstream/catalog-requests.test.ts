@@ -4,7 +4,8 @@ import { openCatalog } from '@crossfade/catalog/catalog-from.ts'
 import type { ServiceConfig } from '@crossfade/catalog/service-config.ts'
 import { Failure } from '@crossfade/model/failure.ts'
 import type { Credential } from '../instances/session.ts'
-import { requestPlan } from './build-request.ts'
+import { compileRequest, requestPlan } from './build-request.ts'
+import { verificationCall } from './verify-key.ts'
 
 /** A credential of the kind that the service takes, every secret of it `a-secret`. */
 function credentialFor({ auth }: ServiceConfig): Credential {
@@ -42,4 +43,26 @@ test('SI-01 every listed tool of every service makes a request that can be sent,
   }
   assert.deepEqual(troubles, [])
   assert.ok(built > 1000, `${built} requests`)
+})
+
+test('SI-05 the verification of every service makes a request that can be sent', async () => {
+  const { catalog } = await openCatalog()
+  const troubles: string[] = []
+  let built = 0
+  for (const { config } of catalog.services.values()) {
+    if (config.verification === null) continue
+    try {
+      const call = verificationCall(config.verification)
+      const { path, headers } = compileRequest(call, config, 'verification').build({}, {}, credentialFor(config))
+      built++
+      const hasKey = config.auth.type === 'none' || /a-secret|Basic /.test(`${path}\n${headers.join('\n')}`)
+      if (!/^\/[\x21-\x7e]*$/.test(path) || /[{}]/.test(path) || !hasKey)
+        troubles.push(`${config.serviceType}: ${path}`)
+    } catch (error) {
+      if (!(error instanceof Failure && error.code === 'CF13301'))
+        troubles.push(`${config.serviceType}: ${String(error)}`)
+    }
+  }
+  assert.deepEqual(troubles, [])
+  assert.ok(built > 100, `${built} requests`)
 })

@@ -37,8 +37,8 @@ export async function verifyKey(
     return { kind: 'unknown', reason: `${config.displayName} has nothing that tells a right key from a wrong one` }
   }
   const sent = await ask(client, config, verification, variables, credential, signal)
-  if ('kind' in sent && sent.kind === 'invalid') return sent
-  return verdictOn(sent as Sent, config, verification, credential)
+  if (sent.kind === 'invalid') return sent
+  return verdictOn(sent, config, verification, credential)
 }
 
 async function ask(
@@ -49,31 +49,35 @@ async function ask(
   credential: Credential,
   signal: AbortSignal,
 ): Promise<Sent | { readonly kind: 'invalid'; readonly reason: string }> {
-  const { method, path, baseUrl, body } = verification
-  const call: HttpCall = {
-    method,
-    path,
-    ...(baseUrl === undefined ? {} : { baseUrl }),
-    parameters: [],
-    body:
-      body === undefined
-        ? null
-        : {
-            kind: 'members',
-            contentType: 'application/json',
-            encoding: 'json',
-            members: [],
-            required: true,
-            fixed: body,
-          },
-  }
   try {
-    const request = compileRequest(call, config, 'verification').build({}, variables, credential)
+    const request = compileRequest(verificationCall(verification), config, 'verification').build(
+      {},
+      variables,
+      credential,
+    )
     const owner = { serviceType: config.serviceType, instanceId: 'verification' }
     return await client.send(request, owner, Math.min(client.deadline(), performance.now() + verificationMsMax), signal)
   } catch (error) {
     if (error instanceof Failure && error.code === 'CF13302') return { kind: 'invalid', reason: error.message }
     throw error
+  }
+}
+
+/** The verification as an operation without arguments. */
+export function verificationCall({ method, path, baseUrl, body }: KeyVerification): HttpCall {
+  const fixed = {
+    kind: 'members',
+    contentType: 'application/json',
+    encoding: 'json',
+    members: [],
+    required: true,
+  } as const
+  return {
+    method,
+    path,
+    ...(baseUrl === undefined ? {} : { baseUrl }),
+    parameters: [],
+    body: body === undefined ? null : { ...fixed, fixed: body },
   }
 }
 
