@@ -23,12 +23,7 @@ export async function openHomeDatabase(home: string, name: string): Promise<Home
   mkdirSync(users, { recursive: true })
   const mark = join(users, `${process.pid}.${randomBytes(4).toString('hex')}`)
   const cluster = await withFileLock(lock, async () => {
-    const started = await startCluster({
-      version: embeddedVersion,
-      directory: join(home, 'control'),
-      password: passwordOf(join(home, 'control.password')),
-      ephemeral: false,
-    })
+    const started = await homeCluster(home)
     await createDatabaseOnce(started, name)
     writeFileSync(mark, '')
     return started
@@ -45,6 +40,16 @@ export async function openHomeDatabase(home: string, name: string): Promise<Home
       })
     },
   }
+}
+
+/** The server under `home` itself, started when it does not run. Nobody is counted as its user by this. */
+export function homeCluster(home: string): Promise<Cluster> {
+  return startCluster({
+    version: embeddedVersion,
+    directory: join(home, 'control'),
+    password: passwordOf(join(home, 'control.password')),
+    ephemeral: false,
+  })
 }
 
 /** Made once and kept beside the cluster, readable by this user alone: others on the machine can reach the port. */
