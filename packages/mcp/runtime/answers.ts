@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { ErrorCode } from '@crossfade/model/error-codes.ts'
 import { type Details, type Failure, fail } from '@crossfade/model/failure.ts'
 import { INVALID_REQUEST, PARSE_ERROR } from '@modelcontextprotocol/server'
+import { compileGzip, type GzipAnswer, gzipWith } from './gzip-answer.ts'
 
 export type RequestId = string | number
 
@@ -12,6 +13,43 @@ export function answerCompiled(response: ServerResponse, compiled: string, id: R
   response.writeHead(200, ['Content-Type', 'application/json', 'Content-Length', String(compiled.length + tail.length)])
   response.end(compiled + tail, 'latin1')
 }
+
+/** A long compiled result. Compressed when the first client asks for it so. */
+export interface CompiledList {
+  readonly text: string
+  gzip: GzipAnswer | null
+}
+
+/** Characters from which it pays to be compressed. */
+const gzipCharactersMin = 4_096
+
+/** As `answerCompiled`, and compressed for clients that take gzip (`acceptEncoding` is their header). */
+export function answerList(
+  response: ServerResponse,
+  list: CompiledList,
+  id: RequestId,
+  acceptEncoding: string | undefined,
+): void {
+  if (list.text.length < gzipCharactersMin) return answerCompiled(response, list.text, id)
+  if (acceptEncoding === undefined || !takesGzip.test(acceptEncoding)) return answerCompiled(response, list.text, id)
+  list.gzip ??= compileGzip(list.text)
+  const body = gzipWith(list.gzip, typeof id === 'number' ? `${id}}` : `${asciiJson(id)}}`)
+  const length = String(body.length)
+  response.writeHead(200, [
+    'Content-Type',
+    'application/json',
+    'Content-Encoding',
+    'gzip',
+    'Vary',
+    'accept-encoding',
+    'Content-Length',
+    length,
+  ])
+  response.end(body)
+}
+
+/** Listed, and not with the quality of zero, which refuses it (RFC 9110, section 12.5.3). */
+const takesGzip = /(?:^|,)\s*gzip\s*(?:;\s*q=(?:1|0?\.0*[1-9]|0\.\d*[1-9])|,|$)/i
 
 /** What `answerCompiled` takes: everything of a response to `result` but the id. */
 export function compileResult(result: unknown): string {
@@ -25,9 +63,10 @@ export function answerJson(
   json: string,
   headers: readonly string[] = [],
 ): void {
-  const length = String(Buffer.byteLength(json))
-  response.writeHead(status, ['Content-Type', 'application/json', 'Content-Length', length, ...headers])
-  response.end(json)
+  const length = Buffer.byteLength(json)
+  response.writeHead(status, ['Content-Type', 'application/json', 'Content-Length', String(length), ...headers])
+  // What is ASCII is written together with the head, without being encoded.
+  response.end(json, length === json.length ? 'latin1' : 'utf8')
 }
 
 /** A JSON-RPC error with a number of the protocol's. */

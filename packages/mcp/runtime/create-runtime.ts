@@ -18,7 +18,7 @@ import type { ServedInstance } from '../instances/session.ts'
 import type { CallLimits } from '../limits/limits.ts'
 import type { ToolCaller } from '../upstream/upstream.ts'
 import type { UsageRecorder } from '../usage/usage.ts'
-import { answerAccepted, answerCompiled, answerError, answerJson, refuseBody, told } from './answers.ts'
+import { answerAccepted, answerCompiled, answerError, answerJson, answerList, refuseBody, told } from './answers.ts'
 import { bodyTrouble } from './body-check.ts'
 import type { BuiltIn } from './built-in.ts'
 import { createCallsInFlight } from './calls-in-flight.ts'
@@ -189,7 +189,12 @@ export function createMcpRuntime(options: McpRuntimeOptions): McpRuntime {
         if (page === undefined) {
           return answerError(response, 200, { code: INVALID_PARAMS, ...told(fail('CF13009')) }, recognised.id)
         }
-        answerCompiled(response, recognised.era === 'modern' ? page.modern : page.legacy, recognised.id)
+        answerList(
+          response,
+          recognised.era === 'modern' ? page.modern : page.legacy,
+          recognised.id,
+          request.headers['accept-encoding'],
+        )
         return recordList(instance, startedMs)
       }
       case 'tools/call':

@@ -181,6 +181,27 @@ test('SI-02 a long list comes in pages, and a cursor that nobody gave out is ref
   }
 })
 
+test('SI-02 a long list is compressed for clients that take it so, and the same for the others', async () => {
+  instance = sampleInstance(sampleService(Array.from({ length: 50 }, (_, index) => sampleTool(`tool_${index}`))))
+  const request = modernRequest('tools/list', {}, 'Ünï')
+  const answers = []
+  for (const encoding of ['gzip, deflate', 'identity', 'gzip;q=0, identity', 'br, gzip;q=0.5']) {
+    const answer = await ask(server.url, { ...request, headers: { ...request.headers, 'accept-encoding': encoding } })
+    answers.push([encoding, answer.headers.get('content-encoding'), answer.body] as const)
+  }
+  assert.deepEqual(
+    answers.map(([encoding, how]) => [encoding, how]),
+    [
+      ['gzip, deflate', 'gzip'],
+      ['identity', null],
+      ['gzip;q=0, identity', null],
+      ['br, gzip;q=0.5', 'gzip'],
+    ],
+  )
+  for (const [, , body] of answers) assert.deepEqual(body, answers[0]![2])
+  assert.equal(answers[0]![2].id, 'Ünï')
+})
+
 test('SI-02 the digest of a definition changes with whatever a client is told', () => {
   const identity = compileIdentity(service, '1')
   const digest = (settings: SampleSession['settings'] = {}) =>

@@ -198,7 +198,7 @@ export function modernRequest(
 /** A request of the revisions before. */
 export function legacyRequest(
   method: string,
-  params: Readonly<Record<string, unknown>> | undefined = undefined,
+  params?: Readonly<Record<string, unknown>>,
   id: unknown = 1,
   headers: Readonly<Record<string, string>> = {},
 ): RequestInit {
@@ -223,8 +223,27 @@ export function legacyNotification(method: string, params: Readonly<Record<strin
 export interface RpcAnswer {
   readonly status: number
   readonly headers: Headers
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into what a client sees, whatever it is.
-  readonly body: any
+  readonly body: RpcBody
+}
+
+/** A list whose first element a test looks at. */
+type Some<Element> = readonly [Element, ...Element[]]
+
+/** Members that tests look at; which of them are there depends on what was asked. */
+export interface RpcBody {
+  readonly id: unknown
+  readonly result: {
+    readonly tools: Some<{ name: string; title: string; description: string; inputSchema: unknown }>
+    readonly nextCursor?: string
+    readonly content: Some<{ type: string; text: string }>
+    readonly contents: Some<{ text: string }>
+    readonly isError?: boolean
+    readonly structuredContent: {
+      readonly operations: Some<{ name: string; inputSchema: { type: string } }>
+    }
+    readonly _meta: Readonly<Record<string, unknown>>
+  }
+  readonly error: { readonly code: number; readonly message: string; readonly data: { readonly code: string } }
 }
 
 export async function ask(url: string, request: RequestInit): Promise<RpcAnswer> {

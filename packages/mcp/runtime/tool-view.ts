@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import type { Service, Tool } from '@crossfade/catalog/catalog.ts'
 import type { InstanceSettings } from '../instances/session.ts'
-import { compileResult } from './answers.ts'
+import { type CompiledList, compileResult } from './answers.ts'
 import { callOperationTool, searchOperationsTool } from './search-tools.ts'
 import { listCacheHint, type ServiceIdentity } from './service-identity.ts'
 
@@ -23,8 +23,8 @@ export interface ToolPage {
   readonly tools: readonly ToldTool[]
   readonly nextCursor?: string
   /** The whole response but the id, for each era. */
-  readonly modern: string
-  readonly legacy: string
+  readonly modern: CompiledList
+  readonly legacy: CompiledList
 }
 
 export interface ToolView {
@@ -61,7 +61,7 @@ export function compileToolView(
   ]
   const pages = compilePages(told, identity)
   let characters = 0
-  for (const page of pages.values()) characters += page.modern.length + page.legacy.length
+  for (const page of pages.values()) characters += page.modern.text.length + page.legacy.text.length
 
   return {
     service,
@@ -128,8 +128,11 @@ function compilePages(told: readonly ToldTool[], identity: ServiceIdentity): Map
     const result = { tools, ...(next < told.length ? { nextCursor: cursorOf(next) } : {}) }
     pages.set(first === 0 ? '' : cursorOf(first), {
       ...result,
-      legacy: compileResult(result),
-      modern: compileResult({ ...result, resultType: 'complete', ...listCacheHint, _meta: identity.resultMeta }),
+      legacy: { text: compileResult(result), gzip: null },
+      modern: {
+        text: compileResult({ ...result, resultType: 'complete', ...listCacheHint, _meta: identity.resultMeta }),
+        gzip: null,
+      },
     })
   }
   return pages

@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { gunzipSync } from 'node:zlib'
+import { seededRandom } from '@crossfade/model/seeded-random.ts'
+import { compileGzip, gzipWith } from './gzip-answer.ts'
+
+const seed = Number(process.env['CROSSFADE_SEED'] ?? Date.now() % 1_000_000)
+
+test('SI-02 an answer compressed beforehand is what it would be otherwise, whatever its end', () => {
+  console.log(`CROSSFADE_SEED=${seed}`)
+  const random = seededRandom(seed)
+  for (let count = 0; count < 200; count++) {
+    const text = words(random, Math.floor(random() * 3_000))
+    const compiled = compileGzip(text)
+    for (const end of ['1}', '', '"an id"}', words(random, 200)]) {
+      assert.equal(gunzipSync(gzipWith(compiled, end)).toString(), text + end)
+    }
+  }
+})
+
+function words(random: () => number, count: number): string {
+  return Array.from(
+    { length: count },
+    () => ['{"name":', 'tool', ' ', '"', '\\u00fc', '}'][Math.floor(random() * 6)],
+  ).join('')
+}
