@@ -18,14 +18,19 @@ const columns: readonly (readonly [column: string, literal: (row: ServiceRow) =>
   ['service_config', (row) => text(JSON.stringify(row.serviceConfig))],
 ]
 
-/** Inserts every service and its first health row. Run again it changes nothing: what is there stays. */
+/** The migration of the services as they are. */
 export function registryMigration(): GeneratedFile {
   const { services } = loadServices()
-  const rows = registryRowsOf(services.map((service) => service.config))
+  const content = registrySql(registryRowsOf(services.map((service) => service.config)))
+  return { path: 'packages/mcp-database/migrations/009_populate_service_registry.sql', content }
+}
+
+/** Inserts every service and its first health row. Run again it changes nothing: what is there stays. */
+export function registrySql(rows: readonly ServiceRow[]): string {
   const names = columns.map(([name]) => name).join(', ')
   const values = rows.map((row) => `  (${columns.map(([, literal]) => literal(row)).join(', ')})`).join(',\n')
   const types = rows.map((row) => text(row.serviceType))
-  const content = `-- Generated from packages/catalog/services by \`npm run generate\`; do not edit.
+  return `-- Generated from packages/catalog/services by \`npm run generate\`; do not edit.
 
 -- Up Migration
 INSERT INTO service_registry (${names}) VALUES
@@ -44,7 +49,6 @@ DELETE FROM service_registry WHERE service_type IN (
 ${lines(types)}
 );
 `
-  return { path: 'packages/mcp-database/migrations/009_populate_service_registry.sql', content }
 }
 
 /** A text in SQL. Backslashes are themselves: servers have had standard_conforming_strings on since 9.1. */

@@ -1,10 +1,8 @@
 // An OpenAPI document to look things up in. Nothing is fetched: a reference that leads out of it leads nowhere.
 import { fail } from '@crossfade/model/failure.ts'
 import { asObject, asText, type JsonObject } from '../json-value.ts'
+import { follow, resolvePointer } from './references.ts'
 import { upgradeSwagger2 } from './swagger2.ts'
-
-/** References that lead to references: more of them in a row than this are a circle. */
-const referenceHopsMax = 20
 
 export interface OpenApiDocument {
   /** As OpenAPI 3; Swagger 2 has been upgraded. */
@@ -31,39 +29,4 @@ export function openDocument(raw: unknown, file: string): OpenApiDocument {
     return resolved.get(reference)
   }
   return { root, resolve, follow: (node) => follow(node, resolve) }
-}
-
-/** The value at a JSON pointer in a URL fragment (`#/a/b~1c`), percent-decoded. */
-export function resolvePointer(root: unknown, reference: string): unknown {
-  if (reference === '#') return root
-  if (!reference.startsWith('#/')) return undefined
-  let value: unknown = root
-  for (const step of reference.slice(2).split('/')) {
-    if (typeof value !== 'object' || value === null) return undefined
-    const key = decoded(step).replace(/~1/g, '/').replace(/~0/g, '~')
-    const plain = step.replace(/~1/g, '/').replace(/~0/g, '~')
-    const name = Object.hasOwn(value, key) ? key : plain
-    if (!Object.hasOwn(value, name)) return undefined
-    value = (value as Record<string, unknown>)[name]
-  }
-  return value
-}
-
-/** Follows references that stand where an object is expected. */
-export function follow(node: unknown, resolve: (reference: string) => unknown): JsonObject | null {
-  let value = asObject(node)
-  for (let hop = 0; hop < referenceHopsMax; hop++) {
-    const reference = value?.['$ref']
-    if (typeof reference !== 'string') return value
-    value = asObject(resolve(reference))
-  }
-  return null
-}
-
-function decoded(step: string): string {
-  try {
-    return decodeURIComponent(step)
-  } catch {
-    return step
-  }
 }

@@ -1,6 +1,6 @@
 // Swagger 2.0 as OpenAPI 3: bodies leave the parameters, types become schemas. `#/definitions/…` stay where they are.
 import { asArray, asObject, asText, type JsonObject, textsOf } from '../json-value.ts'
-import { follow, resolvePointer } from './document.ts'
+import { follow, resolvePointer } from './references.ts'
 
 const methods = new Set(['get', 'put', 'post', 'delete', 'options', 'head', 'patch'])
 const notOfSchemas = new Set(['name', 'in', 'description', 'required', 'collectionFormat', 'allowEmptyValue', 'schema'])
