@@ -99,4 +99,24 @@ export const processErrors = {
     remedy: 'Check the webhook that alerts are posted to; the alert is posted again, and mcp_alerts keeps it.',
     retry: true,
   },
+  CF14530: {
+    sentence: 'The port {port} belongs to two services: {one} and {other}.',
+    remedy: 'Give one of them another port in its config.json, then `crossfade mcp ecosystem` again.',
+    retry: false,
+  },
+  CF14531: {
+    sentence: 'PM2 is not there.',
+    remedy: 'Install it with `npm install --global pm2`, or run everything in one go with `crossfade mcp serve`.',
+    retry: false,
+  },
+  CF14532: {
+    sentence: 'PM2 could not do it: {reason}.',
+    remedy: 'See more with `pm2 logs`, and which processes run with `pm2 list`.',
+    retry: true,
+  },
+  CF14533: {
+    sentence: 'Not all processes came up: {names}.',
+    remedy: 'See why with `pm2 logs NAME`; the others run. `crossfade mcp health` shows who answers.',
+    retry: true,
+  },
 } as const satisfies Readonly<Record<string, ErrorDefinition>>
