@@ -351,3 +351,30 @@ test('a database that is gone is a 503 with nothing of the database in it', asyn
   assert.ok(answer.status >= 500)
   assert.doesNotMatch(await answer.text(), /hidden|127\.0\.0\.1|ECONN/)
 })
+
+test('a link signs its user in once, after a click, and from no foreign page', async () => {
+  const { userId } = await newPerson(platform)
+  const link = await platform.accounts.createSignInLink(userId as never)
+  const code = new URL(link).searchParams.get('code')!
+  const browser = new TestBrowser(platform.baseUrl)
+  const page = await browser.send('GET', link)
+  assert.match(await page.text(), /<form method="post"/)
+  assert.equal(await sessionOf(browser), null, 'looking at a link is not using it')
+  const use = (headers: Record<string, string> = {}) =>
+    browser.send('POST', '/api/v1/auth/sign-in-link', new URLSearchParams({ code }), headers)
+  assert.equal((await use({ origin: 'https://evil.example' })).status, 403)
+  const used = await use()
+  assert.equal(used.status, 303)
+  assert.equal(used.headers.get('location'), '/')
+  assert.equal((await sessionOf(browser))?.userId, userId)
+  assert.equal((await use()).status, 400, 'once')
+  const stored = await platform.admin.query('SELECT identifier, value FROM verifications')
+  assert.doesNotMatch(JSON.stringify(stored.rows), new RegExp(code))
+
+  const old = await platform.accounts.createSignInLink(userId as never)
+  await platform.admin.query(`UPDATE verifications SET expires_at = now() - interval '1 second'`)
+  const late = new URLSearchParams({ code: new URL(old).searchParams.get('code')! })
+  assert.equal((await browser.send('POST', '/api/v1/auth/sign-in-link', late)).status, 400)
+  await platform.admin.query('UPDATE users SET is_active = false WHERE id = $1', [userId])
+  await assert.rejects(platform.accounts.createSignInLink(userId as never), { code: 'CF12306' })
+})

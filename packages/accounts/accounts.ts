@@ -5,6 +5,7 @@ import type { Pool } from 'pg'
 import { answerJson, boundedRequest } from './http-answers.ts'
 import { answerServerMetadata, handleOAuth } from './oauth-requests.ts'
 import { addressHeader, authPath, createSignInLibrary, type SignInLibrary } from './sign-in-library.ts'
+import { createSignInLink, signInLinkPage, useSignInLink } from './sign-in-link.ts'
 
 /** Connections of one process; sign-in is seldom, and hashing bounds it more than the database does. */
 const connectionsMax = 5
@@ -61,6 +62,8 @@ export interface Accounts {
   handle(request: Request, caller: { readonly address: string }): Promise<Response>
   /** Whose session the cookie of these headers is, or null. Always asks the database: a revoked session is over at once. */
   sessionOf(headers: Headers): Promise<AccountSession | null>
+  /** A link that signs its user in, once, within three minutes: for the command line of a local installation. CF12306 for an unknown user. */
+  createSignInLink(userId: UserId): Promise<string>
   /** Paths that `handle` wants, a `*` at the end for everything below. */
   readonly paths: readonly string[]
   /** The authorization server's issuer URL. */
@@ -126,6 +129,8 @@ export function createAccounts(options: AccountsOptions): Accounts {
     if (path === metadataPath) return answerServerMetadata(context, request)
     if (!path.startsWith(`${authPath}/`)) return answerJson(404, { code: 'NOT_FOUND', message: 'Not found' })
     const inner = path.slice(authPath.length)
+    if (inner === '/sign-in-link' && request.method === 'GET') return signInLinkPage(request)
+    if (inner === '/sign-in-link' && request.method === 'POST') return useSignInLink(context, request)
     if (inner.startsWith('/oauth2/') || inner === '/error') return handleOAuth(context, inner, request)
     const key = `${request.method} ${inner}`
     if (mailPaths.has(key) || inner.startsWith('/reset-password/')) {
@@ -143,6 +148,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
     paths: [`${authPath}/*`, metadataPath],
     issuer,
     sessionOf,
+    createSignInLink: (userId) => createSignInLink(context, userId),
     async handle(request, caller) {
       try {
         const bounded = await boundedRequest(request, options.baseUrl, { [addressHeader]: caller.address })

@@ -2,8 +2,9 @@
 import type { AccountsContext } from './accounts.ts'
 import { isDocumentAddress } from './client-documents.ts'
 import { escapeHtml, seeOther } from './http-answers.ts'
+import { isOwner } from './instance-owner.ts'
 import { parseInstanceResource } from './instance-resource.ts'
-import { isOwner } from './oauth-requests.ts'
+import { isOwnOrigin } from './own-origin.ts'
 import { errorPage, page } from './pages.ts'
 import { addressHeader, authPath } from './sign-in-library.ts'
 
@@ -55,12 +56,7 @@ export async function consentPage(context: AccountsContext, request: Request): P
 
 /** Takes the form's answer and sends the browser back to the application, with a code or `access_denied`. */
 export async function decideConsent(context: AccountsContext, request: Request): Promise<Response> {
-  // SameSite=Lax keeps the cookie from a foreign form already; this holds where a browser doesn't.
-  const origin = request.headers.get('origin')
-  const trusted = [new URL(context.options.baseUrl).origin, ...(context.options.trustedOrigins ?? [])]
-  if (origin === null || !trusted.includes(origin)) {
-    return errorPage(new URLSearchParams({ error: 'wrong_origin' }), 403)
-  }
+  if (!isOwnOrigin(context.options, request)) return errorPage(new URLSearchParams({ error: 'wrong_origin' }), 403)
   const session = await context.sessionOf(request.headers)
   if (!session) return errorPage(new URLSearchParams({ error: 'missing_session' }), 401)
   const form = new URLSearchParams(await request.text())
@@ -70,8 +66,8 @@ export async function decideConsent(context: AccountsContext, request: Request):
   if (!resource || !(await isOwner(context, resource, session.userId))) {
     return errorPage(new URLSearchParams({ error: 'invalid_request' }))
   }
-  const headers = new Headers({ 'content-type': 'application/json', accept: 'application/json', origin })
-  for (const name of ['cookie', addressHeader]) headers.set(name, request.headers.get(name) ?? '')
+  const headers = new Headers({ 'content-type': 'application/json', accept: 'application/json' })
+  for (const name of ['cookie', 'origin', addressHeader]) headers.set(name, request.headers.get(name) ?? '')
   const answer = await context.library.handler(
     new Request(`${new URL(context.options.baseUrl).origin}${authPath}/oauth2/consent`, {
       method: 'POST',

@@ -4,6 +4,7 @@ import { isDocumentAddress, learnClient, mustAskAgain } from './client-documents
 import { registerClient } from './client-registration.ts'
 import { consentPage, decideConsent } from './consent.ts'
 import { answerJson, seeOther } from './http-answers.ts'
+import { isOwner } from './instance-owner.ts'
 import { type InstanceResource, parseInstanceResource } from './instance-resource.ts'
 import { oauthScopes } from './oauth-tokens.ts'
 import { errorPage } from './pages.ts'
@@ -113,14 +114,6 @@ function keepKnownPrompts(parameters: URLSearchParams): void {
   const kept = prompt.split(' ').filter((value) => value === 'consent' || value === 'none')
   parameters.delete('prompt')
   if (kept.length === 1) parameters.set('prompt', kept[0]!)
-}
-
-export async function isOwner(context: AccountsContext, resource: InstanceResource, userId: string): Promise<boolean> {
-  const found = await context.pool.query<{ owner: string | null }>('SELECT find_instance_owner($1, $2) AS owner', [
-    resource.instanceId,
-    resource.serviceType,
-  ])
-  return found.rows[0]?.owner === userId
 }
 
 /** Tells the library of the resource; rows of it say nothing about who may have a token. */

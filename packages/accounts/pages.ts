@@ -61,6 +61,7 @@ const errorSentences: Readonly<Record<string, string>> = {
   unsupported_response_type: 'The application asked for an answer of a kind that is not given here.',
   invalid_signature: 'This page is too old, or was changed on its way. Start again in the application.',
   missing_session: 'You are not signed in any more. Start again in the application.',
+  link_used: 'This link was used already, or is older than three minutes. Ask for a new one.',
   wrong_origin: 'This answer did not come from the page that asked. Start again in the application.',
 }
 

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { oauthProvider } from '@better-auth/oauth-provider'
 import { type BetterAuthPlugin, betterAuth } from 'better-auth'
 import { APIError, createAuthMiddleware } from 'better-auth/api'
+import { oneTimeToken } from 'better-auth/plugins/one-time-token'
 import type { Pool } from 'pg'
 import type { AccountsOptions, Mail } from './accounts.ts'
 import { accessTokenPrefix, oauthScopes, refreshTokenPrefix, tokenDigest } from './oauth-tokens.ts'
@@ -29,6 +30,7 @@ const attempts = {
   '/sign-up/email': { window: 600, max: 10 },
   '/change-password': { window: 60, max: 5 },
   '/delete-user': { window: 60, max: 5 },
+  '/one-time-token/verify': { window: 60, max: 10 },
   '/get-session': false as const,
   '/list-sessions': false as const,
   '/oauth2/register': { window: 60, max: 20 },
@@ -122,6 +124,11 @@ export function createSignInLibrary(pool: Pool, options: AccountsOptions) {
       },
     },
     plugins: [
+      // Made by sign-in-link.ts alone.
+      oneTimeToken({
+        disableClientRequest: true,
+        storeToken: { type: 'custom-hasher', hash: async (code) => tokenDigest(code) },
+      }),
       oauthProvider({
         schema: oauthTables,
         // Opaque tokens: one look-up tells audience, scopes and revocation, and there is no signing key to lose.
