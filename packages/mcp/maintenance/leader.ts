@@ -66,12 +66,15 @@ async function tryToLead(options: LeadOptions, closing: AbortSignal, say: (leads
   const onEnd = () => lost.abort(new Error('the connection was lost'))
   connection.on('error', onEnd).on('end', onEnd)
   let beat: NodeJS.Timeout | undefined
+  // A connection with settings and a lock of its own is given to nobody else: ending it gives the lock back.
+  let isOurs = true
   try {
     const asked = await timed(connection, 'select pg_try_advisory_lock($1, $2) as taken', silenceMs, [
       lockFamily,
       options.lock,
     ])
-    if (!(asked.rows[0] as { taken: boolean }).taken) return
+    isOurs = (asked.rows[0] as { taken: boolean }).taken
+    if (!isOurs) return
     await timed(connection, `set idle_session_timeout = ${Math.ceil(silenceMs)}`, silenceMs)
     beat = setInterval(() => {
       timed(connection, 'select 1', silenceMs).catch(onEnd)
@@ -82,9 +85,8 @@ async function tryToLead(options: LeadOptions, closing: AbortSignal, say: (leads
     say(false)
     clearInterval(beat)
     connection.off('error', onEnd).off('end', onEnd)
-    // A connection with settings and a lock of its own is not given to others: ending it gives the lock back.
-    connection.on('error', () => undefined)
-    connection.release(true)
+    if (isOurs) connection.on('error', () => undefined)
+    connection.release(isOurs)
   }
 }
 
