@@ -21,7 +21,7 @@ const emptyNames = new Set(['mcp', 'server', 'mcp-server', 'remote', 'api'])
 export function isServerJson(raw: unknown): boolean {
   const root = asObject(raw)
   if (!root) return false
-  const isRegistry = /\/server\.schema\.json$/.test(asText(root['$schema']))
+  const isRegistry = asText(root['$schema']).endsWith('/server.schema.json')
   return isRegistry || ('name' in root && ('remotes' in root || 'packages' in root) && !('paths' in root))
 }
 

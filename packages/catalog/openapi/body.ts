@@ -125,7 +125,7 @@ const ranks: Readonly<Record<Encoding, number>> = { json: 1, form: 2, multipart:
 
 function encodingOf(type: string): Encoding {
   const bare = type.split(';')[0]!.trim().toLowerCase()
-  if (bare === '' || bare === '*/*' || bare === 'application/*' || /json$/.test(bare)) return 'json'
+  if (bare === '' || bare === '*/*' || bare === 'application/*' || bare.endsWith('json')) return 'json'
   if (bare === 'application/x-www-form-urlencoded') return 'form'
   if (bare === 'multipart/form-data' || bare === 'application/form-data') return 'multipart'
   if (bare.startsWith('text/') || /(xml|yaml|javascript|graphql|sql|ndjson|csv)$/.test(bare)) return 'text'

@@ -134,11 +134,6 @@ function acceptOf(operation: JsonObject, document: OpenApiDocument): string | nu
   return json ?? [...named.slice(0, 3), '*/*;q=0.1'].join(', ')
 }
 
-/** Whether the document is one at all, for those who only want to look at its head. */
-export function titleOf(raw: unknown): string {
-  return asText(asObject(asObject(raw)?.['info'])?.['title'])
-}
-
 /** The paths that the document's own servers end in: `/1` of `https://trello.com/1`. */
 export function serverPaths(raw: unknown): string[] {
   const servers = asArray(asObject(raw)?.['servers']).map((server) => asText(asObject(server)?.['url']))
