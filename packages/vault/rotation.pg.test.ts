@@ -187,3 +187,35 @@ test('SI-08: a secret that does not open is reported and left, and keeps its key
   assert.equal(await vault.open(held[1]!.owner, other.main), held[1]!.secret)
   vault.close()
 })
+
+test("SI-08 M07: a credential that is replaced between a rotation's look and its write stays replaced", async () => {
+  const all = await platform()
+  const [one] = await populate(all, before, 1)
+  const vault = await openVault({ pool: all.runtime, keys: before })
+  let replacements = 0
+  // The rotation has read the row when it unwraps the key that the row needs.
+  const interfering: KeyRing = {
+    ...before,
+    find: (id) => {
+      const key = before.find(id)
+      return (
+        key && {
+          ...key,
+          async unwrap(wrapped, associated) {
+            if (associated.includes(one!.owner.userId) && replacements < 2) {
+              replacements += 1
+              one!.secret = `replacement ${replacements}`
+              await connect(all, vault, one!)
+            }
+            return await key.unwrap(wrapped, associated)
+          },
+        }
+      )
+    },
+  }
+  const done = await rotateDataKeys(all.keeper, interfering, { retiredKeyGraceMs: 0 })
+  assert.equal(replacements, 2)
+  await assertHeld(all, vault, one!)
+  assert.deepEqual([done.remaining, done.unopened], [0, []])
+  vault.close()
+})
