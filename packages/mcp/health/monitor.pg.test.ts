@@ -6,6 +6,7 @@ import type { ServiceType } from '@crossfade/model/platform-ids.ts'
 import { guardedConnector } from '../upstream/address-guard.ts'
 import { createUsageRecorder } from '../usage/recorder.ts'
 import { type TestPlatform, testPlatform, usageOf } from '../usage/testing.ts'
+import { healthOverTime } from './history.ts'
 import { createHealthMonitor, type HealthMonitor } from './monitor.ts'
 import { createProbe, type Probe } from './probe.ts'
 import { catalogOf, startUpstream, type TestUpstream } from './testing.ts'
@@ -114,6 +115,15 @@ test('SI-13 a check retries, tells what failed without a word of the upstream, c
   row = await status('github')
   assert.deepEqual([row.is_healthy, row.consecutive_failures, row.error_message], [true, 0, null])
   assert.equal(row.uptime_percentage, '42.86')
+  const hours = await healthOverTime(platform.keeper, github, { fromMs: Date.now() - 7_200_000, toMs: Date.now() })
+  assert.equal(
+    hours.reduce((sum, { checks }) => sum + checks, 0),
+    7,
+  )
+  assert.equal(
+    hours.reduce((sum, { failures }) => sum + failures, 0),
+    4,
+  )
   await until(() => changes.length >= 2)
   assert.deepEqual(changes, [
     { kind: 'service', serviceType: 'github' },

@@ -3,16 +3,19 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { asUser } from '@crossfade/mcp-database/as-user.ts'
 import { openPool } from '@crossfade/mcp-database/pool.ts'
-import { type TestPlatform, testPlatform } from '../usage/testing.ts'
+import type { UserId } from '@crossfade/model/platform-ids.ts'
+import { instanceOf, type TestPlatform, testPlatform } from '../usage/testing.ts'
 import { createCallLimits } from './call-limits.ts'
 import { createQuotaStore } from './postgres-quotas.ts'
+import { quotaUse } from './quota-use.ts'
 import { limitSettings, noLimits } from './settings.ts'
 import { sessionOf } from './testing.ts'
 
 let platform: TestPlatform
 before(async () => {
-  platform = await testPlatform(0, [])
+  platform = await testPlatform(2, ['github'])
 })
 after(() => platform.close())
 
@@ -44,7 +47,9 @@ test('two processes share the quota of a day, and overshoot it by less than what
     assert.ok(admitted[0]! > 0 && admitted[1]! > 0, `${admitted} admitted`)
     assert.ok(total >= dayMax, `${admitted} admitted`)
     assert.ok(total <= dayMax + 2 * roundCalls, `${admitted} admitted`)
-    const { rows } = await platform.admin.query(`select calls::integer from quota_counters where scope = 'instance'`)
+    const { rows } = await platform.admin.query(
+      `select calls::integer from quota_counters where scope = 'instance' and key like 'git_user_00000001_%6'`,
+    )
     assert.deepEqual(rows, [{ calls: total }], 'every admitted call is counted, once')
   } finally {
     for (const worker of workers) worker.kill('SIGKILL')
@@ -66,5 +71,35 @@ test('a worker that starts later hears of the use so far with its first report',
     assert.equal(admitted, worker === 0 ? 10 : 1)
     await limits.close()
   }
+  await pool.end()
+})
+
+test('SI-14 a user is told what of the quotas is used up, and nothing of anybody else', async () => {
+  const settings = limitSettings({ user: { callsPerMonthMax: 100 }, instance: { callsPerDayMax: 10 } }, noLimits)
+  const pool = openPool(platform.urls.runtime, { applicationName: 'test quotas', connectionsMax: 1 })
+  const api = openPool(platform.urls.api, { applicationName: 'test api', connectionsMax: 1 })
+  const limits = createCallLimits({ settings, quotas: createQuotaStore(pool) })
+  const [mine, other] = platform.users as [UserId, UserId]
+  const session = (user: UserId) => ({
+    ...sessionOf(1, 'github'),
+    userId: user,
+    instanceId: instanceOf(user, 'github'),
+  })
+  for (let call = 0; call < 3; call += 1) limits.admit(session(mine))
+  limits.admit(session(other))
+  const nowMs = Date.now()
+  await limits.close()
+  const use = await asUser(api, { kind: 'session', token: await platform.session(mine) }, (client) =>
+    quotaUse(client, nowMs),
+  )
+  assert.deepEqual(
+    use.map(({ scope, key, window, calls }) => [scope, key, window, calls]),
+    [
+      ['user', mine, 'month', 3],
+      ['instance', instanceOf(mine, 'github'), 'day', 3],
+    ],
+  )
+  assert.ok(use.every(({ endsMs }) => endsMs > nowMs))
+  await api.end()
   await pool.end()
 })
