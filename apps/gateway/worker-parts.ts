@@ -1,6 +1,5 @@
 // Everything that a worker is made of, put together; nothing decided.
 import { createAccessTokenVerifier } from '@crossfade/accounts/access-tokens.ts'
-import { createAccounts } from '@crossfade/accounts/accounts.ts'
 import { instanceUrl } from '@crossfade/accounts/instance-resource.ts'
 import { challenge } from '@crossfade/accounts/protected-resource.ts'
 import { createEdge, type Edge } from '@crossfade/gateway/edge.ts'
@@ -25,32 +24,27 @@ import { openVault } from '@crossfade/vault/open-vault.ts'
 import type { Vault } from '@crossfade/vault/vault.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
-import { createApi } from './api.ts'
-import type { ApiOptions, GatewayApi } from './api-parts.ts'
-import { askUpstream } from './ask-upstream.ts'
+import type { GatewayApi } from './api-parts.ts'
 import { type Duties, keeperConnectionsMax, startDuties } from './duties.ts'
 import { type Home, openHome } from './home.ts'
-import { importService } from './import-service.ts'
-import { protectedResourceRoutes } from './routes/protected-resource.ts'
-import { serveConsole } from './serve-console.ts'
 import { type ServedCatalog, serveCatalog } from './served-catalog.ts'
 
 import type { WorkerSettings } from './worker-settings.ts'
 
 const runtimeConnectionsMax = 8
-const apiConnectionsMax = 8
 const renewalsMax = 4
 
 export interface WorkerParts {
   readonly served: ServedCatalog
   readonly edge: Edge
-  readonly api: GatewayApi
+  /** Loaded beside what is served already. Rejects with what kept it from loading. */
+  readonly api: Promise<GatewayApi>
   /** Closes everything in the reverse of the order in which it was opened. Idempotent. */
   close(): Promise<void>
 }
 
 /** What closes what was opened so far. */
-type Closing = (() => unknown)[]
+export type Closing = (() => unknown)[]
 
 /** Opens every part of a worker. Rejects with the coded failure of the one that could not be; what was opened is closed then. */
 export async function openWorkerParts(settings: WorkerSettings, logger: Logger): Promise<WorkerParts> {
@@ -63,7 +57,9 @@ export async function openWorkerParts(settings: WorkerSettings, logger: Logger):
     const served = await serveCatalog(home, settings.onlyService)
     const foundation = await openFoundation(settings, home, served, closing, logger)
     const { edge, ...runtime } = await openRuntime(settings, served, foundation, closing, logger)
-    const api = await openApi(settings, home, served, { ...foundation, ...runtime }, closing, logger)
+    const api = import('./worker-api.ts').then(({ openApi }) =>
+      openApi(settings, home, served, { ...foundation, ...runtime }, closing, logger),
+    )
     return { served, edge, api, close }
   } catch (error) {
     await close()
@@ -71,7 +67,7 @@ export async function openWorkerParts(settings: WorkerSettings, logger: Logger):
   }
 }
 
-interface Foundation {
+export interface Foundation {
   readonly runtimePool: Pool
   /** Renewals of upstream tokens hold a connection each. */
   readonly locksPool: Pool
@@ -105,7 +101,7 @@ async function openFoundation(
   return { runtimePool, locksPool, keeperPool, keys, vault, duties }
 }
 
-interface Runtime {
+export interface Runtime {
   readonly directory: PlatformDirectory
   readonly caller: PlatformToolCaller
   readonly limits: ReturnType<typeof createCallLimits>
@@ -196,60 +192,4 @@ async function openRuntime(
     onTrouble: ({ path, error }) => logger.error({ err: error, path }, 'a request could not be served'),
   })
   return { directory, caller, limits, usage, transport, clients, edge }
-}
-
-/** The REST API, accounts and the console. */
-async function openApi(
-  settings: WorkerSettings,
-  home: Home,
-  served: ServedCatalog,
-  parts: Foundation & Runtime,
-  closing: Closing,
-  logger: Logger,
-): Promise<GatewayApi> {
-  const apiPool = openPool(settings.roles.api, {
-    applicationName: 'crossfade mcp api',
-    connectionsMax: apiConnectionsMax,
-  })
-  closing.push(() => apiPool.end())
-  const trustedOrigins = settings.allowedOrigins.flatMap((host) => [`https://${host}`, `http://${host}`])
-  const accounts = createAccounts({
-    databaseUrl: settings.roles.accounts,
-    baseUrl: settings.baseUrl,
-    secret: settings.secrets.accounts,
-    trustedOrigins,
-    allowSignUp: settings.signUp,
-    onError: (message) => logger.error({ reason: message }, 'accounts'),
-  })
-  closing.push(() => accounts.close())
-  const { vault, directory, caller, limits, usage, clients, transport, keeperPool } = parts
-  const options: ApiOptions = {
-    api: apiPool,
-    vault,
-    catalog: () => served.catalog,
-    verifyKey: askUpstream(caller.client),
-    pepper: settings.secrets.pepper,
-    clients,
-    transport,
-    baseUrl: settings.baseUrl,
-    accounts,
-    directory,
-    caller,
-    limits,
-    usage,
-    trustedOrigins,
-    pausedServices: () =>
-      new Set(caller.breakers().flatMap(({ state, serviceType }) => (state === 'open' ? [serviceType] : []))),
-    importService: (wish) => importService(home, served, keeperPool, wish),
-    metrics: null,
-    signUp: settings.signUp,
-    version: settings.version,
-    logger,
-  }
-  const api = await createApi(options)
-  closing.push(() => api.close())
-  protectedResourceRoutes(api, { baseUrl: settings.baseUrl, issuers: [accounts.issuer] })
-  if (settings.consoleDirectory !== null) await serveConsole(api, settings.consoleDirectory)
-  await api.ready()
-  return api
 }

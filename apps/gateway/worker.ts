@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { closeServer, edgeServer, listenOn } from '@crossfade/gateway/http-server.ts'
 import type { ServiceType } from '@crossfade/model/platform-ids.ts'
 import type { Logger } from 'pino'
+import type { GatewayApi } from './api-parts.ts'
 import { openWorkerParts } from './worker-parts.ts'
 import type { WorkerSettings } from './worker-settings.ts'
 
@@ -20,15 +21,29 @@ export interface Worker {
 export async function startWorker(settings: WorkerSettings, logger: Logger): Promise<Worker> {
   const parts = await openWorkerParts(settings, logger)
   const { served, edge, api } = parts
+  let loaded: GatewayApi | null = null
+  api.then(
+    (ready) => {
+      loaded = ready
+    },
+    (error: unknown) => logger.error({ err: error }, 'the API could not be loaded'),
+  )
   const servers: Server[] = []
   const close = async () => {
+    await api.catch(() => undefined)
     await Promise.all(servers.splice(0).map((server) => closeServer(server, closeMsMax)))
     await parts.close()
   }
   /** On the static port of a service there is that service alone. */
   const listen = async (port: number, fixedService: ServiceType | null) => {
     const server = edgeServer((request: IncomingMessage, response: ServerResponse) => {
-      if (!edge.handle(request, response, fixedService)) api.routing(request, response)
+      if (edge.handle(request, response, fixedService)) return
+      if (loaded) loaded.routing(request, response)
+      else
+        api.then(
+          (ready) => ready.routing(request, response),
+          () => response.writeHead(503).end(),
+        )
     })
     const taken = await listenOn(server, { host: settings.host, port, shared: settings.shared })
     servers.push(server)

@@ -11,39 +11,47 @@ const installTimeoutMs = 180_000
 const triedVariable = 'CROSSFADE_NPM_PROGRAMS_TRIED'
 
 /**
- * The executable of a package's program (named as the package), installed first when this version is not there yet; else why not, as a reason to skip a test with.
- * No install script is run. Idempotent, and safe when several do it at once. Blocks while installing.
+ * The executable of a package's program, installed first when this version is not there yet; else why not, as a reason to skip a test with.
+ * `program` is its name where that is not the package's. No install script is run. Idempotent, and safe when several do it at once. Blocks while installing.
  *
  * @example
  * const pm2 = findOrInstallNpmProgram('pm2', '7.0.4')
  * test('…', { skip: 'missing' in pm2 && pm2.missing }, () => { launch(pm2.path) })
  */
-export function findOrInstallNpmProgram(name: string, version: string): Setup {
-  const folder = join(cacheDirectory(), 'npm-programs', `${name}-${version}`)
-  const program = join(folder, 'node_modules', '.bin', name)
-  if (existsSync(program)) return { path: program }
-  const missing = `${name} ${version} is not there and could not be installed from the registry`
-  if (process.env[triedVariable]?.split(' ').includes(`${name}@${version}`)) return { missing }
-  process.stderr.write(`crossfade: installing ${name} ${version} (once)\n`)
+export function findOrInstallNpmProgram(name: string, version: string, program = name): Setup {
+  const folder = findOrInstallNpmPackages({ [name]: version })
+  if ('missing' in folder) return folder
+  const path = join(folder.path, 'node_modules', '.bin', program)
+  return existsSync(path) ? { path } : { missing: `${name} ${version} has no program ${program}` }
+}
+
+/** The folder in whose `node_modules` these packages are together, installed first when they are not there yet; else why not. As `findOrInstallNpmProgram` otherwise. */
+export function findOrInstallNpmPackages(packages: Readonly<Record<string, string>>): Setup {
+  const wanted = Object.entries(packages).map(([name, version]) => `${name}@${version}`)
+  const folder = join(cacheDirectory(), 'npm-programs', wanted.join('+').replaceAll('/', '_'))
+  if (existsSync(folder)) return { path: folder }
+  const missing = `${wanted.join(', ')} could not be installed from the registry`
+  if (process.env[triedVariable]?.split(' ').includes(wanted.join('+'))) return { missing }
+  process.stderr.write(`crossfade: installing ${wanted.join(', ')} (once)\n`)
   try {
-    install(name, version, folder)
+    install(wanted, folder)
   } catch {
-    process.env[triedVariable] = `${process.env[triedVariable] ?? ''} ${name}@${version}`.trim()
+    process.env[triedVariable] = `${process.env[triedVariable] ?? ''} ${wanted.join('+')}`.trim()
   }
-  return existsSync(program) ? { path: program } : { missing }
+  return existsSync(folder) ? { path: folder } : { missing }
 }
 
 /** Beside its place first, so that a folder of that name is always whole. */
-function install(name: string, version: string, folder: string): void {
+function install(wanted: readonly string[], folder: string): void {
   mkdirSync(dirname(folder), { recursive: true })
   const partial = mkdtempSync(`${folder}.partial-`)
   try {
     const options = ['--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--omit=dev', '--loglevel=error']
-    execFileSync('npm', ['install', '--prefix', partial, ...options, `${name}@${version}`], {
+    execFileSync('npm', ['install', '--prefix', partial, ...options, ...wanted], {
       cwd: partial,
       timeout: installTimeoutMs,
       stdio: ['ignore', 'ignore', 'inherit'],
-      // A workspace above must not take the package for itself.
+      // A workspace above must not take the packages for itself.
       env: { ...process.env, npm_config_workspaces: 'false' },
     })
     if (!existsSync(folder)) renameSync(partial, folder)

@@ -1,0 +1,72 @@
+// The REST API, accounts and the console of a worker. A module of its own: its libraries are the largest part of a start, and instances are served without them.
+import { createAccounts } from '@crossfade/accounts/accounts.ts'
+import { openPool } from '@crossfade/mcp-database/pool.ts'
+import type { Logger } from 'pino'
+import { createApi } from './api.ts'
+import type { ApiOptions, GatewayApi } from './api-parts.ts'
+import { askUpstream } from './ask-upstream.ts'
+import type { Home } from './home.ts'
+import { importService } from './import-service.ts'
+import { protectedResourceRoutes } from './routes/protected-resource.ts'
+import { serveConsole } from './serve-console.ts'
+import type { ServedCatalog } from './served-catalog.ts'
+import type { Closing, Foundation, Runtime } from './worker-parts.ts'
+import type { WorkerSettings } from './worker-settings.ts'
+
+const apiConnectionsMax = 8
+
+/** Opens API, accounts and console, ready to be routed to. */
+export async function openApi(
+  settings: WorkerSettings,
+  home: Home,
+  served: ServedCatalog,
+  parts: Foundation & Runtime,
+  closing: Closing,
+  logger: Logger,
+): Promise<GatewayApi> {
+  const apiPool = openPool(settings.roles.api, {
+    applicationName: 'crossfade mcp api',
+    connectionsMax: apiConnectionsMax,
+  })
+  closing.push(() => apiPool.end())
+  const trustedOrigins = settings.allowedOrigins.flatMap((host) => [`https://${host}`, `http://${host}`])
+  const accounts = createAccounts({
+    databaseUrl: settings.roles.accounts,
+    baseUrl: settings.baseUrl,
+    secret: settings.secrets.accounts,
+    trustedOrigins,
+    allowSignUp: settings.signUp,
+    onError: (message) => logger.error({ reason: message }, 'accounts'),
+  })
+  closing.push(() => accounts.close())
+  const { vault, directory, caller, limits, usage, clients, transport, keeperPool } = parts
+  const options: ApiOptions = {
+    api: apiPool,
+    vault,
+    catalog: () => served.catalog,
+    verifyKey: askUpstream(caller.client),
+    pepper: settings.secrets.pepper,
+    clients,
+    transport,
+    baseUrl: settings.baseUrl,
+    accounts,
+    directory,
+    caller,
+    limits,
+    usage,
+    trustedOrigins,
+    pausedServices: () =>
+      new Set(caller.breakers().flatMap(({ state, serviceType }) => (state === 'open' ? [serviceType] : []))),
+    importService: (wish) => importService(home, served, keeperPool, wish),
+    metrics: null,
+    signUp: settings.signUp,
+    version: settings.version,
+    logger,
+  }
+  const api = await createApi(options)
+  closing.push(() => api.close())
+  protectedResourceRoutes(api, { baseUrl: settings.baseUrl, issuers: [accounts.issuer] })
+  if (settings.consoleDirectory !== null) await serveConsole(api, settings.consoleDirectory)
+  await api.ready()
+  return api
+}
