@@ -328,15 +328,21 @@ test('M05 M07: a credential that is replaced while its token is being renewed is
   const worker = await renewingWorker()
   await endAccess(user, "now() - interval '1 second'")
   const session = await open(worker, user)
-  server.behaviour.delayMs = 150
+  let release = () => {}
+  server.behaviour.holdRefresh = new Promise((resolve) => {
+    release = resolve
+  })
+  const before = server.seen.refresh
   const renewing = tokenOf(session)
+  while (server.seen.refresh === before) await new Promise((resolve) => setTimeout(resolve, 5))
   const replaced = await authorize(user)
-  server.behaviour.delayMs = 0
+  const newest = server.shown.at(-1)
+  release()
+  server.behaviour.holdRefresh = null
   assert.equal(replaced.record.credentialVersion, 2)
-  await renewing
+  assert.equal(await renewing, newest)
   const fresh = await platform.worker()
-  const now = await tokenOf(await open(fresh, user))
-  assert.equal(await renewing, now)
+  assert.equal(await tokenOf(await open(fresh, user)), newest)
   const { rows } = await platform.admin.query(
     'SELECT credential_version FROM user_service_instances WHERE user_id = $1',
     [user.id],

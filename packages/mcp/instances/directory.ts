@@ -12,7 +12,7 @@ import { OpenedInstance } from './opened-instance.ts'
 import type { InstanceDirectory, InstanceSession, PresentedSecret, TokenScope } from './session.ts'
 import { createSessionCache } from './session-cache.ts'
 
-/** Sessions in memory. About a kilobyte each. */
+/** Sessions in memory, about 2 KiB each. */
 export const sessionsMax = 50_000
 /** A session is looked up again after this, although nobody told of a change. */
 export const sessionMsMax = 60_000

@@ -27,6 +27,8 @@ export interface Behaviour {
   /** `away`: the token endpoint answers 503. `hanging`: it answers after `delayMs`. */
   token: 'right' | 'away'
   delayMs: number
+  /** Renewals are answered when it resolves. */
+  holdRefresh: Promise<void> | null
   /** The consent page refuses. */
   refuses: boolean
   /** Sent as `iss` in the authorization response; null: none is. */
@@ -50,6 +52,7 @@ export async function startAuthorizationServer(
     expiresIn: 3600,
     token: 'right',
     delayMs: 0,
+    holdRefresh: null,
     refuses: false,
     issuer: null,
     rotates: true,
@@ -102,6 +105,7 @@ export async function startAuthorizationServer(
     if (grantType === 'authorization_code') seen.code += 1
     if (grantType === 'refresh_token') seen.refresh += 1
     if (behaviour.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, behaviour.delayMs))
+    if (grantType === 'refresh_token') await behaviour.holdRefresh
     if (behaviour.token === 'away') return answer(response, 503, { error: 'temporarily_unavailable' })
     if (!isOurClient(request, form)) return answer(response, 401, { error: 'invalid_client' })
     if (grantType === 'authorization_code') {

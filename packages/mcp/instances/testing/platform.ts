@@ -54,10 +54,11 @@ export async function openTestPlatform(
   const keys = localKeyRing('the test', [{ id: 'test', key: randomBytes(32) }])
   const vaultPool = openPool(urls.runtime, { applicationName: 'test vault', connectionsMax: 4 })
   const vault = await openVault({ pool: vaultPool, keys })
+  // The registry comes with the services of the catalog; a test has its own, on the same ports.
+  await admin.query('TRUNCATE service_registry CASCADE')
   for (const { serviceType, displayName, category, port, auth } of services) {
     await admin.query(
-      `INSERT INTO service_registry (service_type, name, display_name, category, port, auth_type) VALUES ($1, $1, $2, $3, $4, $5)
-       ON CONFLICT (service_type) DO UPDATE SET port = excluded.port`,
+      `INSERT INTO service_registry (service_type, name, display_name, category, port, auth_type) VALUES ($1, $1, $2, $3, $4, $5)`,
       [serviceType, displayName, category, port, auth.type],
     )
   }
