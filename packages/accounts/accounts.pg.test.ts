@@ -378,3 +378,18 @@ test('a link signs its user in once, after a click, and from no foreign page', a
   await platform.admin.query('UPDATE users SET is_active = false WHERE id = $1', [userId])
   await assert.rejects(platform.accounts.createSignInLink(userId as never), { code: 'CF12306' })
 })
+
+test('sign-ins and new passwords are in the audit log of their user, refused ones are not taken for done', async () => {
+  const { browser, userId } = await newPerson(platform)
+  await browser.post('/change-password', { currentPassword: 'wrong wrong', newPassword: 'brand new words' })
+  const actions = async () => {
+    const { rows } = await platform.admin.query(
+      'SELECT action, outcome FROM audit_log WHERE user_id = $1 ORDER BY id',
+      [userId],
+    )
+    return rows.map((row) => `${row.action} ${row.outcome}`)
+  }
+  assert.deepEqual(await actions(), ['session.create done'])
+  await browser.post('/change-password', { currentPassword: testPassword, newPassword: 'brand new words' })
+  assert.deepEqual(await actions(), ['session.create done', 'session.create done', 'password.change done'])
+})

@@ -1,4 +1,5 @@
 // The consent page: which application wants to do what with which instance, as whom, and where the answer goes.
+import { audit } from '@crossfade/mcp-database/audit.ts'
 import type { AccountsContext } from './accounts.ts'
 import { isDocumentAddress } from './client-documents.ts'
 import { escapeHtml, seeOther } from './http-answers.ts'
@@ -79,6 +80,13 @@ export async function decideConsent(context: AccountsContext, request: Request):
   if (!answer.ok || typeof result.url !== 'string') {
     return errorPage(new URLSearchParams({ error: String(result.error ?? 'invalid_request') }))
   }
+  await audit(context.pool, {
+    action: 'oauth.consent',
+    subject: resource.instanceId,
+    details: { clientId: new URLSearchParams(query).get('client_id') },
+    outcome: form.get('answer') === 'allow' ? 'done' : 'refused',
+    userId: session.userId,
+  })
   return seeOther(result.url)
 }
 

@@ -123,6 +123,11 @@ test('SI-10 a client is let in to one instance: code, token for that audience, a
   assert.equal(location.searchParams.get('iss'), platform.accounts.issuer)
   for (const text of ['Test client', email, resource, '127.0.0.1:8765']) assert.ok(consentPage!.includes(text), text)
   assert.equal(tokens.token_type, 'Bearer')
+  const log = await platform.admin.query(
+    `SELECT outcome FROM audit_log WHERE user_id = $1 AND action = 'oauth.consent'`,
+    [userId],
+  )
+  assert.deepEqual(log.rows, [{ outcome: 'done' }])
   assert.match(tokens.access_token, /^cfo_[\w-]{43}$/)
   assert.ok(isAccessToken(tokens.access_token))
   const verified = await verifier.verify(tokens.access_token, resource)

@@ -1,6 +1,7 @@
 // better-auth as we use it: e-mail and password, sessions in the database, and the OAuth provider for MCP clients.
 import { randomBytes } from 'node:crypto'
 import { oauthProvider } from '@better-auth/oauth-provider'
+import { audit } from '@crossfade/mcp-database/audit.ts'
 import { type BetterAuthPlugin, betterAuth } from 'better-auth'
 import { APIError, createAuthMiddleware } from 'better-auth/api'
 import { oneTimeToken } from 'better-auth/plugins/one-time-token'
@@ -105,6 +106,11 @@ export function createSignInLibrary(pool: Pool, options: AccountsOptions) {
         }
         return
       }),
+      after: createAuthMiddleware(async (context) => {
+        const user = context.context.session?.user
+        if (context.path !== '/change-password' || !user || context.context.returned instanceof APIError) return
+        await audit(pool, { action: 'password.change', subject: user.id, outcome: 'done', userId: user.id })
+      }),
     },
     databaseHooks: {
       session: {
@@ -119,6 +125,10 @@ export function createSignInLibrary(pool: Pool, options: AccountsOptions) {
               message: 'Invalid email or password',
               code: 'INVALID_EMAIL_OR_PASSWORD',
             })
+          },
+          after: async ({ id, userId, ipAddress }) => {
+            const from = ipAddress ? { sourceIp: ipAddress } : {}
+            await audit(pool, { action: 'session.create', subject: id, outcome: 'done', userId, ...from })
           },
         },
       },
