@@ -59,7 +59,8 @@ export const upstreamErrors = {
   },
   CF13012: {
     sentence: 'The inputSchema of {tool} cannot be used: {reason}.',
-    remedy: "Run `crossfade mcp services --check`, and correct the service's description.",
+    remedy:
+      'Correct the description of the service; `node packages/catalog/check-command.ts` says what else is wrong with it.',
     retry: false,
   },
   CF13013: {

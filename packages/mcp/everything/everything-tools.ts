@@ -1,6 +1,6 @@
 // The tools of the built-in service: one for each thing that a tool can do. Names and texts are those that the protocol's conformance suite asks for.
 import type { JsonSchema, Tool } from '@crossfade/catalog/catalog.ts'
-import { definitionDigest } from '../runtime/tool-view.ts'
+import { withDigest } from '@crossfade/catalog/tool-digest.ts'
 
 const noArguments: JsonSchema = { type: 'object', properties: {} }
 
@@ -79,15 +79,11 @@ export const talkingTools: readonly Tool[] = [
 ]
 
 function tool(name: string, description: string, inputSchema: JsonSchema = noArguments): Tool {
-  const told = {
+  return withDigest({
     name,
     description,
     inputSchema,
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
-  } as const
-  return {
-    ...told,
     call: { method: 'POST', path: `/${name}`, parameters: [], body: null },
-    digest: definitionDigest(told),
-  }
+  })
 }

@@ -28,7 +28,14 @@ export function createArgumentCheck(): ArgumentCheck {
     const known = compiled.get(schema)
     if (known !== undefined) return known
     // One instance per schema: an instance remembers every schema it has seen.
-    const ajv = new Ajv2020({ strict: false, validateFormats: false, validateSchema: false, logger: false })
+    const ajv = new Ajv2020({
+      strict: false,
+      validateFormats: false,
+      // The catalog has checked it; without the meta-schemas an instance is cheap.
+      validateSchema: false,
+      meta: false,
+      logger: false,
+    })
     ajv.addKeyword({ keyword: followedKeyword, before: '$ref', schema: false, validate: followed })
     let validate: ValidateFunction
     try {

@@ -1,7 +1,7 @@
 // What one instance's clients see of a service: which tools, in which order, with which words, compiled once.
 
-import { createHash } from 'node:crypto'
 import type { Service, Tool } from '@crossfade/catalog/catalog.ts'
+import { type ToolDefinition, toolDigest } from '@crossfade/catalog/tool-digest.ts'
 import type { InstanceSettings } from '../instances/session.ts'
 import { type CompiledList, compileResult } from './answers.ts'
 import { callOperationTool, searchOperationsTool } from './search-tools.ts'
@@ -82,18 +82,11 @@ export function compileToolView(
   }
 }
 
-/** Digest (SHA-256, hex) of everything that a client is told of a tool: when it changes, what a model was shown has changed. */
-export function definitionDigest(tool: ToldTool): string {
-  return createHash('sha256')
-    .update(JSON.stringify(sorted(tool)))
-    .digest('hex')
-}
-
-/** Digests of all tools that the view lists, by name. */
+/** Digests of all tools that the view lists, by name: when one changes, what a model was shown has changed. Equal to the catalog's where the user has no words of his own. */
 export function definitionDigests(view: ToolView): ReadonlyMap<string, string> {
   const digests = new Map<string, string>()
   for (const page of view.pages.values()) {
-    for (const tool of page.tools) digests.set(tool.name, definitionDigest(tool))
+    for (const tool of page.tools) digests.set(tool.name, toolDigest(tool as unknown as ToolDefinition))
   }
   return digests
 }
@@ -140,14 +133,4 @@ function compilePages(told: readonly ToldTool[], identity: ServiceIdentity): Map
 
 function cursorOf(index: number): string {
   return Buffer.from(`tools:${index}`).toString('base64url')
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (value === null || typeof value !== 'object') return value
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([first], [second]) => (first < second ? -1 : 1))
-      .map(([key, member]) => [key, sorted(member)]),
-  )
 }
