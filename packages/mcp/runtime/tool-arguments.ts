@@ -3,7 +3,7 @@ import type { JsonSchema } from '@crossfade/catalog/catalog.ts'
 import { fail, reasonOf } from '@crossfade/model/failure.ts'
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 
-/** Compiled schemas kept in a worker; the oldest go first. */
+/** Compiled schemas kept in a worker; the longest unused go first. */
 const compiledSchemasMax = 500
 /** References followed in one check. Branches that contain themselves double the work with every level, and the worker is everybody's. */
 const referencesFollowedMax = 20_000
@@ -26,7 +26,12 @@ export function createArgumentCheck(): ArgumentCheck {
 
   function validator(toolName: string, schema: JsonSchema): ValidateFunction {
     const known = compiled.get(schema)
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      // The map's order is the order of use.
+      compiled.delete(schema)
+      compiled.set(schema, known)
+      return known
+    }
     // One instance per schema: an instance remembers every schema it has seen.
     const ajv = new Ajv2020({
       strict: false,
