@@ -237,7 +237,7 @@ test('SI-06: requests that come at once with a token not seen before share one l
   const { record, minted } = await connect(platform.stores, user, figma, { apiKey: 'key' })
   const presented = { kind: 'bearer', secret: minted!.secret } as const
   const sessions = await Promise.all(
-    Array.from({ length: 50 }, () => directory.open(record.instanceId, figma, presented)),
+    Array.from({ length: 50 }, async () => directory.open(record.instanceId, figma, presented)),
   )
   assert.equal(new Set(sessions).size, 1)
   assert.equal(directory.statistics().lookups, 1)
