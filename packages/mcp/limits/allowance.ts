@@ -39,11 +39,14 @@ export class Allowance {
   /** Between two calls at the steady rate; 0: no limit. */
   readonly #everyMs: number
   readonly #burstMs: number
+  /** Times of the bucket count from here: since 1970 a double is only good for a quarter of a microsecond, and the errors add up. */
+  readonly #beginMs: number
   #fullMs = 0
 
   constructor(scope: Scope, key: string, limits: ScopeLimits, nowMs: number) {
     this.scope = scope
     this.key = key
+    this.#beginMs = nowMs
     this.#concurrentMax = limits.concurrentMax ?? Number.POSITIVE_INFINITY
     this.#everyMs = limits.callsPerSecond === null ? 0 : 1000 / limits.callsPerSecond
     this.#burstMs = this.#everyMs * Math.max(1, limits.burstCalls)
@@ -69,7 +72,8 @@ export class Allowance {
   refusal(nowMs: number): Refusal | null {
     if (this.underWay >= this.#concurrentMax) return { reason: 'concurrency', retryAfterMs: concurrencyRetryMs }
     // Full in `ahead` ms; one more call makes it `ahead + every`, which the burst must cover.
-    const shortMs = Math.max(this.#fullMs, nowMs) + this.#everyMs - nowMs - this.#burstMs
+    const atMs = nowMs - this.#beginMs
+    const shortMs = Math.max(this.#fullMs, atMs) + this.#everyMs - atMs - this.#burstMs
     // A millionth of a millisecond is what sums of fractions lose.
     if (this.#everyMs > 0 && shortMs > 1e-6) return { reason: 'rate', retryAfterMs: Math.ceil(shortMs) }
     for (const quota of this.quotas) {
@@ -83,7 +87,7 @@ export class Allowance {
   take(nowMs: number): void {
     this.usedMs = nowMs
     this.underWay += 1
-    if (this.#everyMs > 0) this.#fullMs = Math.max(this.#fullMs, nowMs) + this.#everyMs
+    if (this.#everyMs > 0) this.#fullMs = Math.max(this.#fullMs, nowMs - this.#beginMs) + this.#everyMs
     for (const quota of this.quotas) quota.unreported += 1
   }
 
@@ -93,7 +97,11 @@ export class Allowance {
 
   /** Whether forgetting it changes nothing: nothing under way, nothing unreported, the bucket full. */
   isIdle(nowMs: number): boolean {
-    return this.underWay === 0 && this.#fullMs <= nowMs && this.quotas.every((quota) => quota.unreported === 0)
+    return (
+      this.underWay === 0 &&
+      this.#fullMs <= nowMs - this.#beginMs &&
+      this.quotas.every((quota) => quota.unreported === 0)
+    )
   }
 }
 
