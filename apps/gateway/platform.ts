@@ -16,13 +16,17 @@ export interface Platform {
 
 /**
  * Opens the platform's database, roles and tables brought up to date: `url`, else CROSSFADE_MCP_DATABASE_URL, else an embedded one below the home that all processes of the
- * working directory share. Rejects with CF14016 when an embedded one can't be started, else as `preparePlatform` does.
+ * working directory share. Tables of a legacy platform are carried over only with `migrateLegacy` (else CF12503). Rejects with CF14016 when an embedded one can't be started, else as `preparePlatform` does.
  */
-export async function openPlatform(home: Home, url?: string): Promise<Platform> {
+export async function openPlatform(
+  home: Home,
+  url?: string,
+  options: { readonly migrateLegacy?: boolean } = {},
+): Promise<Platform> {
   const given = url ?? process.env['CROSSFADE_MCP_DATABASE_URL']
   const database = given ? { url: given, release: async () => undefined } : await openEmbedded(home)
   try {
-    const roles = await preparePlatform(database.url)
+    const roles = await preparePlatform(database.url, options.migrateLegacy ? { legacy: 'migrate' } : {})
     return { roles, adminUrl: database.url, isEmbedded: !given, release: () => database.release() }
   } catch (error) {
     await database.release()

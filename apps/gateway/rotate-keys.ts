@@ -1,3 +1,4 @@
+import { rewrapClients } from '@crossfade/mcp/authorization/upstream-clients.ts'
 import { openPool } from '@crossfade/mcp-database/pool.ts'
 import { masterKeys } from '@crossfade/vault/master-keys.ts'
 import { openPlatformSecret } from '@crossfade/vault/platform-secret.ts'
@@ -30,8 +31,9 @@ export async function rotateKeys(options: RotateKeysOptions): Promise<RotatedKey
   try {
     const keys = masterKeys({ defaultFile: home.masterKeyFile })
     const { level, signal, onProgress } = options
-    // Opened under the current key it is wrapped by that one from now on.
+    // What the master key wraps besides data keys: opened under the current one it is wrapped by that from now on.
     await openPlatformSecret(keeper, keys)
+    await rewrapClients(keeper, keys)
     const master =
       level === 'data'
         ? null

@@ -5,6 +5,7 @@ import { registryRows } from '@crossfade/catalog/registry.ts'
 import { openPool } from '@crossfade/mcp-database/pool.ts'
 import { syncRegistry } from '@crossfade/mcp-database/sync-registry.ts'
 import { fail } from '@crossfade/model/failure.ts'
+import { hasStoredKeys } from '@crossfade/vault/check-keys.ts'
 import type { KeyRing } from '@crossfade/vault/key-ring.ts'
 import { masterKeys } from '@crossfade/vault/master-keys.ts'
 import { openPlatformSecret } from '@crossfade/vault/platform-secret.ts'
@@ -20,6 +21,8 @@ import { startWorkers } from './workers.ts'
 export interface ServeOptions extends Omit<WorkerSettings, 'roles' | 'secrets' | 'shared' | 'onlyService' | 'baseUrl'> {
   /** Administrator's URL of a database of one's own; else CROSSFADE_MCP_DATABASE_URL, else an embedded one. */
   readonly database?: string | undefined
+  /** Carry over the tables of a legacy platform that the database holds. */
+  readonly migrateLegacy?: boolean
   /** Public address. Default: the address it listens on, where that is a loopback one. */
   readonly baseUrl?: string | undefined
   /** Processes that serve; 1: this one. */
@@ -56,10 +59,11 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const baseUrl = publicAddress(options)
   const home = openHome(options.directory)
   refuseSecondServer(home)
-  const platform = await openPlatform(home, options.database)
+  const platform = await openPlatform(home, options.database, options)
   try {
-    // Made here, before there is a secret: workers only read it.
-    const keys = masterKeys({ defaultFile: home.masterKeyFile, make: true })
+    // Made here, and only before there is a secret: one that was lost must not be replaced in silence.
+    const make = !(await asKeeper(platform, hasStoredKeys))
+    const keys = masterKeys({ defaultFile: home.masterKeyFile, make })
     const served = await serveCatalog(home)
     for (const finding of served.opened.findings) options.logger.warn({ finding }, finding.message)
     const secrets = await prepare(platform, served, keys, baseUrl)
@@ -119,7 +123,7 @@ function settingsOf(
   secrets: WorkerSettings['secrets'],
   baseUrl: string,
 ): WorkerSettings {
-  const { database: _database, workers, logger: _logger, ...rest } = options
+  const { database: _database, migrateLegacy: _migrateLegacy, workers, logger: _logger, ...rest } = options
   return { ...rest, roles: platform.roles, secrets, shared: workers > 1, onlyService: null, baseUrl }
 }
 

@@ -1,5 +1,6 @@
 import type { Catalog } from '@crossfade/catalog/catalog.ts'
 import { catalogOf, type OpenedCatalog, openCatalog } from '@crossfade/catalog/catalog-from.ts'
+import { buildSnapshotApart } from '@crossfade/catalog/snapshot/build-apart.ts'
 import { parseServiceType } from '@crossfade/model/platform-ids.ts'
 import type { Home } from './home.ts'
 
@@ -7,6 +8,7 @@ import type { Home } from './home.ts'
 export interface ServedCatalog {
   readonly catalog: Catalog
   readonly opened: OpenedCatalog
+  /** What was imported or changed is compiled in a process of its own, so that requests are served meanwhile. */
   reload(): Promise<void>
 }
 
@@ -23,6 +25,7 @@ export async function serveCatalog(home: Home, onlyService: string | null = null
       return opened
     },
     async reload() {
+      await buildSnapshotApart(sources.directories, sources.compiled)
       opened = await openCatalog(sources, opened)
       catalog = narrowed(opened.catalog, onlyService)
     },

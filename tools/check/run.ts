@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { checkCatalog } from '@crossfade/catalog/check.ts'
 import { projectRoot, sourceFiles } from '../source-files.ts'
 import { checkFileLengths, checkMachinePaths, checkNames } from './files.ts'
 import type { CheckFinding } from './finding.ts'
@@ -29,6 +30,7 @@ const checks: Record<string, () => boolean | Promise<boolean>> = {
   lengths: () => report(checkFileLengths(projectRoot, files)),
   names: () => report(checkNames(files)),
   paths: () => report(checkMachinePaths(projectRoot, files)),
+  catalog: async () => report(await catalogProblems()),
   generated: async () => report(await checkGenerated(projectRoot)),
   requirements: () => coverage(values.strict === true),
 }
@@ -45,6 +47,14 @@ process.stdout.write(
   failed.length === 0 ? 'crossfade check: passed\n' : `crossfade check: FAILED: ${failed.join(', ')}\n`,
 )
 process.exitCode = failed.length === 0 ? 0 : 1
+
+/** What blocks a service: warnings are for its author. */
+async function catalogProblems(): Promise<CheckFinding[]> {
+  const findings = await checkCatalog()
+  return findings
+    .filter(({ severity }) => severity === 'block')
+    .map(({ subject, message }) => ({ place: subject, reason: message }))
+}
 
 /** Runs a program, whose warnings are failures; what it says is shown when it fails. */
 function program(name: string, args: string[]): boolean {

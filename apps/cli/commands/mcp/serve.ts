@@ -22,6 +22,7 @@ interface ServeOptions extends CommonOptions {
   readonly workers: number
   readonly ports?: boolean
   readonly database?: string
+  readonly migrateLegacy?: boolean
   readonly allowHost: readonly string[]
   readonly allowOrigin: readonly string[]
   readonly allowUpstream: readonly string[]
@@ -47,6 +48,7 @@ export function registerServe(mcp: Command): void {
       .option('--workers <count>', 'processes that share the port', workerCount, 1)
       .option('--ports', 'listen on the static port of every service as well')
       .option('--database <url>', 'PostgreSQL of your own, as an administrator; default CROSSFADE_MCP_DATABASE_URL')
+      .option('--migrate-legacy', 'carry over the instance tables of a legacy platform that the database holds')
       .option('--allow-host <name>', 'a further host name to answer to; may be repeated', collect, [])
       .option('--allow-origin <name>', 'host name of web pages that may call; may be repeated', collect, [])
       .option('--allow-upstream <host:port>', 'a private address that services may have; may be repeated', collect, [])
@@ -69,6 +71,7 @@ async function run(options: ServeOptions): Promise<void> {
   const serving = await serve({
     directory: resolve(process.cwd()),
     database: options.database,
+    migrateLegacy: options.migrateLegacy ?? false,
     host: options.host,
     port: options.port,
     baseUrl: options.baseUrl,

@@ -1,0 +1,17 @@
+// Compiling takes the processor for seconds: a process that serves has it done by another.
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { buildSnapshot } from './build.ts'
+
+const buildMsMax = 120_000
+
+/** As `buildSnapshot`, in a process of its own. What is wrong with services is in the file that it writes; rejects when the process fails or takes longer than two minutes. */
+export async function buildSnapshotApart(directories: readonly string[], file: string): Promise<void> {
+  const args = ['--disable-warning=ExperimentalWarning', import.meta.filename, file, ...directories]
+  await promisify(execFile)(process.execPath, args, { timeout: buildMsMax })
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const [file, ...directories] = process.argv.slice(2)
+  buildSnapshot(directories, file!)
+}
