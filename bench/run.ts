@@ -1,11 +1,10 @@
 // Runs every benchmark in turn, each as a process of its own, and writes bench/RESULTS.md. `npm run bench -- --json` prints all figures as its last line.
 // Options: --only copy,apply (default: all), --quick (small sizes, one round: shows that the benchmarks run), --json.
 import { spawn } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Figure, figuresOf } from './figures.ts'
-import { machine, resultsPage } from './results-page.ts'
+import { writeSection } from './results-page.ts'
 
 const here = import.meta.dirname
 /** In this order; each script's last line of output is one JSON object. */
@@ -48,7 +47,7 @@ for (const benchmark of benchmarks) {
     failed.push(`${benchmark.name}: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
-if (!wanted && !options.quick) writeFileSync(join(here, 'RESULTS.md'), resultsPage(figures, failed, await machine()))
+if (!wanted && !options.quick) writeSection('migrations', figures, failed)
 for (const figure of figures)
   process.stderr.write(
     `${figure.reached === null ? ' ' : figure.reached ? '✓' : '✗'} ${figure.what}: ${figure.measured} (${figure.asked})\n`,
