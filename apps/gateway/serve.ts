@@ -1,19 +1,14 @@
 // One installation: database, master key, registry, workers, and the owner's token for the command line.
 import { hostname } from 'node:os'
 import { createLocalOwner } from '@crossfade/accounts/local-owner.ts'
-import { registryRows } from '@crossfade/catalog/registry.ts'
 import { openPool } from '@crossfade/mcp-database/pool.ts'
-import { syncRegistry } from '@crossfade/mcp-database/sync-registry.ts'
 import { fail } from '@crossfade/model/failure.ts'
-import { hasStoredKeys } from '@crossfade/vault/check-keys.ts'
-import type { KeyRing } from '@crossfade/vault/key-ring.ts'
-import { masterKeys } from '@crossfade/vault/master-keys.ts'
-import { openPlatformSecret } from '@crossfade/vault/platform-secret.ts'
-import type { Pool } from 'pg'
+import { startTracing } from '@crossfade/telemetry/tracing.ts'
 import type { Logger } from 'pino'
 import { type Home, markServer, openHome, readServerMark, writePrivateFile } from './home.ts'
 import { openPlatform, type Platform } from './platform.ts'
-import { type ServedCatalog, serveCatalog } from './served-catalog.ts'
+import { prepareInstallation, tellOfCatalog } from './prepare.ts'
+import { serveCatalog } from './served-catalog.ts'
 import { startWorker } from './worker.ts'
 import type { WorkerSettings } from './worker-settings.ts'
 import { startWorkers } from './workers.ts'
@@ -61,12 +56,9 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   refuseSecondServer(home)
   const platform = await openPlatform(home, options.database, options)
   try {
-    // Made here, and only before there is a secret: one that was lost must not be replaced in silence.
-    const make = !(await asKeeper(platform, hasStoredKeys))
-    const keys = masterKeys({ defaultFile: home.masterKeyFile, make })
     const served = await serveCatalog(home)
     for (const finding of served.opened.findings) options.logger.warn({ finding }, finding.message)
-    const secrets = await prepare(platform, served, keys, baseUrl)
+    const secrets = await prepareInstallation(platform, home, served, baseUrl)
     const running = await startServing(options, settingsOf(options, platform, secrets, baseUrl))
     await mintOwnerToken(platform, home)
     const unmark = markServer(home, { url: baseUrl, pid: process.pid })
@@ -81,7 +73,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       readyMs: performance.now() - begun,
       async reload() {
         await served.reload()
-        await asKeeper(platform, (keeper) => syncRegistry(keeper, registryRows(served.catalog), served.catalog.digest))
+        await tellOfCatalog(platform, served)
       },
       close() {
         closed ??= (async () => {
@@ -135,39 +127,15 @@ async function startServing(options: ServeOptions, settings: WorkerSettings): Pr
       onDeath: (death) => options.logger.error(death, 'a worker has ended; another takes its place'),
     })
   }
+  const collector = process.env['OTEL_EXPORTER_OTLP_ENDPOINT']
+  const stopTracing = collector ? await startTracing(collector, settings.version) : null
   const worker = await startWorker(settings, options.logger)
-  return { pids: [process.pid], stop: () => worker.close() }
-}
-
-/** Tells the database which services there are and where they are reached, and opens the installation's secrets. */
-async function prepare(
-  platform: Platform,
-  served: ServedCatalog,
-  keys: KeyRing,
-  baseUrl: string,
-): Promise<WorkerSettings['secrets']> {
-  return asKeeper(platform, async (keeper) => {
-    await syncRegistry(keeper, registryRows(served.catalog), served.catalog.digest)
-    await keeper.query(
-      `INSERT INTO platform_settings (key, value) VALUES ('base_url', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = now()`,
-      [baseUrl],
-    )
-    const secret = await openPlatformSecret(keeper, keys)
-    const derived = (purpose: string) => secret.derive(purpose).toString('base64')
-    return {
-      accounts: derived('accounts'),
-      pepper: derived('hashes of tried keys'),
-      questions: derived('state of questions'),
-    }
-  })
-}
-
-async function asKeeper<Result>(platform: Platform, work: (keeper: Pool) => Promise<Result>): Promise<Result> {
-  const keeper = openPool(platform.roles.keeper, { applicationName: 'crossfade mcp start', connectionsMax: 1 })
-  try {
-    return await work(keeper)
-  } finally {
-    await keeper.end()
+  return {
+    pids: [process.pid],
+    async stop() {
+      await worker.close()
+      await stopTracing?.().catch(() => undefined)
+    },
   }
 }
 

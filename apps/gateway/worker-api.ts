@@ -1,16 +1,20 @@
 // The REST API, accounts and the console of a worker. A module of its own: its libraries are the largest part of a start, and instances are served without them.
 import { createAccounts } from '@crossfade/accounts/accounts.ts'
+import { verifyWithUpstream } from '@crossfade/mcp/instances/verify-with-upstream.ts'
+import { guardedConnector } from '@crossfade/mcp/upstream/address-guard.ts'
 import { openPool } from '@crossfade/mcp-database/pool.ts'
 import type { Logger } from 'pino'
+import { Agent, fetch } from 'undici'
 import { createApi } from './api.ts'
 import type { ApiOptions, GatewayApi } from './api-parts.ts'
-import { askUpstream } from './ask-upstream.ts'
 import type { Home } from './home.ts'
 import { importService } from './import-service.ts'
+import { metricsContentType } from './metrics.ts'
+import { scrapeThroughParent } from './metrics-exchange.ts'
 import { protectedResourceRoutes } from './routes/protected-resource.ts'
 import { serveConsole } from './serve-console.ts'
 import type { ServedCatalog } from './served-catalog.ts'
-import type { Closing, Foundation, Runtime } from './worker-parts.ts'
+import { type Closing, type Foundation, openBreakers, type Runtime } from './worker-parts.ts'
 import type { WorkerSettings } from './worker-settings.ts'
 
 const apiConnectionsMax = 8
@@ -36,15 +40,20 @@ export async function openApi(
     secret: settings.secrets.accounts,
     trustedOrigins,
     allowSignUp: settings.signUp,
+    readClientDocument: (url, signal) =>
+      fetch(url, { dispatcher: documents, redirect: 'manual', signal }) as unknown as Promise<Response>,
     onError: (message) => logger.error({ reason: message }, 'accounts'),
   })
   closing.push(() => accounts.close())
-  const { vault, directory, caller, limits, usage, clients, transport, keeperPool } = parts
+  const { vault, directory, caller, limits, usage, metrics, clients, transport, keeperPool } = parts
+  const scrape = scrapeThroughParent(() => metrics.snapshot())
+  const documents = new Agent({ connect: guardedConnector({ allowedPrivateHosts: settings.allowedUpstreams }) })
+  closing.push(() => documents.destroy())
   const options: ApiOptions = {
     api: apiPool,
     vault,
     catalog: () => served.catalog,
-    verifyKey: askUpstream(caller.client),
+    verifyKey: verifyWithUpstream(caller.client),
     pepper: settings.secrets.pepper,
     clients,
     transport,
@@ -55,10 +64,9 @@ export async function openApi(
     limits,
     usage,
     trustedOrigins,
-    pausedServices: () =>
-      new Set(caller.breakers().flatMap(({ state, serviceType }) => (state === 'open' ? [serviceType] : []))),
+    pausedServices: () => openBreakers(caller),
     importService: (wish) => importService(home, served, keeperPool, wish),
-    metrics: null,
+    metrics: async () => ({ contentType: metricsContentType, text: await scrape() }),
     signUp: settings.signUp,
     version: settings.version,
     logger,

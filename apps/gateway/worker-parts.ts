@@ -4,6 +4,7 @@ import { instanceUrl } from '@crossfade/accounts/instance-resource.ts'
 import { challenge } from '@crossfade/accounts/protected-resource.ts'
 import { createEdge, type Edge } from '@crossfade/gateway/edge.ts'
 import { hostRules } from '@crossfade/gateway/host-check.ts'
+import { reportWorkerSignals } from '@crossfade/mcp/alerts/worker-signals.ts'
 import { createTokenTransport } from '@crossfade/mcp/authorization/authorization-server.ts'
 import { createTokenRefresher } from '@crossfade/mcp/authorization/refresh.ts'
 import { configuredClients } from '@crossfade/mcp/authorization/upstream-clients.ts'
@@ -15,6 +16,7 @@ import { databasePinStore } from '@crossfade/mcp/remote/database-pins.ts'
 import { createMcpRuntime } from '@crossfade/mcp/runtime/create-runtime.ts'
 import { createToolCaller, type PlatformToolCaller } from '@crossfade/mcp/upstream/tool-caller.ts'
 import { createUsageRecorder } from '@crossfade/mcp/usage/recorder.ts'
+import type { UsageRecorder } from '@crossfade/mcp/usage/usage.ts'
 import { listenToChanges } from '@crossfade/mcp-database/changes.ts'
 import { openPool } from '@crossfade/mcp-database/pool.ts'
 import type { ServiceType } from '@crossfade/model/platform-ids.ts'
@@ -25,8 +27,10 @@ import type { Vault } from '@crossfade/vault/vault.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { GatewayApi } from './api-parts.ts'
+import { withSpans } from './call-spans.ts'
 import { type Duties, keeperConnectionsMax, startDuties } from './duties.ts'
 import { type Home, openHome } from './home.ts'
+import { createGatewayMetrics, type GatewayMetrics } from './metrics.ts'
 import { type ServedCatalog, serveCatalog } from './served-catalog.ts'
 
 import type { WorkerSettings } from './worker-settings.ts'
@@ -105,7 +109,8 @@ export interface Runtime {
   readonly directory: PlatformDirectory
   readonly caller: PlatformToolCaller
   readonly limits: ReturnType<typeof createCallLimits>
-  readonly usage: ReturnType<typeof createUsageRecorder>
+  readonly usage: UsageRecorder
+  readonly metrics: GatewayMetrics
   readonly transport: ReturnType<typeof createTokenTransport>
   readonly clients: ReturnType<typeof configuredClients>
 }
@@ -119,8 +124,8 @@ async function openRuntime(
   logger: Logger,
 ): Promise<Runtime & { readonly edge: Edge }> {
   const guard = { allowedPrivateHosts: settings.allowedUpstreams }
-  const usage = createUsageRecorder({ pool: runtimePool })
-  closing.push(() => usage.close())
+  const recorder = createUsageRecorder({ pool: runtimePool })
+  closing.push(() => recorder.close())
   const limits = createCallLimits({
     settings: settings.limits,
     quotas: createQuotaStore(runtimePool),
@@ -147,6 +152,8 @@ async function openRuntime(
       const found = await tokens.verify(token, instanceUrl(settings.baseUrl, instanceId, serviceType))
       return found && { userId: found.userId, scopes: [...found.scopes], endsAtMs: found.expiresAtMs }
     },
+    // By its own listener: a look-up that overtakes the word of a revocation must not find what was held before it.
+    forgetAccessTokens: (userId) => tokens.forget(userId),
     refresher: createTokenRefresher({
       runtime: runtimePool,
       locks: locksPool,
@@ -157,8 +164,21 @@ async function openRuntime(
     }),
   })
   closing.push(() => directory.close())
+  const metrics = createGatewayMetrics({
+    usage: recorder,
+    limits,
+    sessions: () => directory.statistics().sessions,
+    breakers: () => caller.breakers(),
+  })
+  const usage = metrics.metered(recorder)
+  const signals = reportWorkerSignals({
+    pool: runtimePool,
+    dropped: () => recorder.dropped,
+    openBreakers: () => openBreakers(caller),
+  })
+  closing.push(() => signals.close())
   const runtime = createMcpRuntime({
-    caller,
+    caller: withSpans(caller),
     usage,
     limits,
     version: settings.version,
@@ -174,12 +194,8 @@ async function openRuntime(
     (change) => {
       if (change.kind === 'catalog') void reload()
       if (change.kind === 'service') caller.forgetRemote(change.serviceType)
-      if (change.kind === 'user') tokens.forget(change.userId)
     },
-    () => {
-      tokens.forget()
-      void reload()
-    },
+    () => void reload(),
   )
   closing.push(() => changes.close())
   const edge = createEdge({
@@ -191,5 +207,10 @@ async function openRuntime(
     challenge: (instanceId, serviceType, reason) => challenge(settings.baseUrl, instanceId, serviceType, reason),
     onTrouble: ({ path, error }) => logger.error({ err: error, path }, 'a request could not be served'),
   })
-  return { directory, caller, limits, usage, transport, clients, edge }
+  return { directory, caller, limits, usage, metrics, transport, clients, edge }
+}
+
+/** Services that this worker leaves alone for now. */
+export function openBreakers(caller: PlatformToolCaller): ReadonlySet<string> {
+  return new Set(caller.breakers().flatMap(({ state, serviceType }) => (state === 'open' ? [serviceType] : [])))
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
 import { fail, reasonOf } from '@crossfade/model/failure.ts'
+import { answerScrapes } from './metrics-exchange.ts'
 import type { FromWorker, ToWorker, WorkerSettings } from './worker-settings.ts'
 
 const readyMsMax = 30_000
@@ -38,6 +39,7 @@ export async function startWorkers(options: WorkerPoolOptions): Promise<WorkerPo
     })
     children.add(child)
     const startedAt = performance.now()
+    answerScrapes(child, () => children)
     const ready = becomesReady(child, options.settings)
     child.once('exit', (code, signal) => {
       children.delete(child)

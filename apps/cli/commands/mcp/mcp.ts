@@ -2,6 +2,8 @@ import type { Register } from '../command.ts'
 import { registerConnect } from './connect.ts'
 import { registerHealth } from './health.ts'
 import { registerImport } from './import.ts'
+import { registerProcesses } from './processes.ts'
+import { registerQuarantine } from './quarantine.ts'
 import { registerRotateKeys } from './rotate-keys.ts'
 import { registerServe } from './serve.ts'
 import { registerServices } from './services.ts'
@@ -20,4 +22,6 @@ export const registerMcp: Register = (program, end) => {
   registerHealth(mcp, end)
   registerImport(mcp)
   registerRotateKeys(mcp, end)
+  registerProcesses(mcp, end)
+  registerQuarantine(mcp)
 }
