@@ -1,8 +1,6 @@
 // A real installation for the benchmarks, without limits of calls, with services made from a loopback upstream.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ServerProcess, startServerProcess } from '@crossfade/gateway-app/testing/server-process.ts'
 import { openapiDocument } from './openapi-document.ts'
@@ -30,15 +28,13 @@ export async function startUpstream(): Promise<Upstream> {
 }
 
 /** Starts an installation in a new directory. Stopped, it takes its directory with it. */
-export async function startInstallation(upstream: Upstream, workers = 1): Promise<ServerProcess> {
-  const settings = mkdtempSync(join(tmpdir(), 'crossfade-bench-'))
-  const limits = join(settings, 'limits.json')
+export function startInstallation(upstream: Upstream, workers = 1): Promise<ServerProcess> {
   const none = { callsPerSecond: null, concurrentMax: null, callsPerDayMax: null }
-  writeFileSync(limits, JSON.stringify({ user: none, instance: none }))
-  const args = ['--quiet', '--allow-upstream', upstream.host, '--limits', limits, '--no-health-checks']
-  const server = await startServerProcess({ workers, args })
-  rmSync(settings, { recursive: true })
-  return server
+  return startServerProcess({
+    workers,
+    files: { 'limits.json': { user: none, instance: none } },
+    args: ['--quiet', '--allow-upstream', upstream.host, '--limits', 'limits.json', '--no-health-checks'],
+  })
 }
 
 /** What an answer of the API holds; rejects when it is no success. */

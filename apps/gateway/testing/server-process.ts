@@ -16,6 +16,8 @@ export interface ServerProcessOptions {
   /** Further arguments of `mcp serve`. */
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** Files in the working directory to begin with, such as limits. */
+  readonly files?: Readonly<Record<string, unknown>>
   /** Files of services to begin with, by their path below the services directory. */
   readonly services?: Readonly<Record<string, unknown>>
 }
@@ -59,8 +61,11 @@ export interface ServerProcess {
 export async function startServerProcess(options: ServerProcessOptions = {}): Promise<ServerProcess> {
   const directory = mkdtempSync(join(tmpdir(), 'crossfade-mcp-'))
   const home = homePaths(directory)
-  for (const [path, content] of Object.entries(options.services ?? {})) {
-    const file = join(home.servicesDirectory, path)
+  const services = Object.entries(options.services ?? {}).map(
+    ([path, content]) => [join(home.servicesDirectory, path), content] as const,
+  )
+  const files = Object.entries(options.files ?? {}).map(([path, content]) => [join(directory, path), content] as const)
+  for (const [file, content] of [...services, ...files]) {
     mkdirSync(resolve(file, '..'), { recursive: true })
     writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content, null, 2))
   }
