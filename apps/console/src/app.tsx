@@ -1,19 +1,49 @@
-import { Component, type ReactNode, useEffect, useState } from 'react'
-import { refusedEvent, storedToken, storeToken } from './api/client.ts'
+import { Component, type ReactNode, type RefObject, useEffect, useRef, useState } from 'react'
+import { ApiError, refusedEvent, storedToken, storeToken, unreachable } from './api/client.ts'
 import { MigrationPage } from './pages/migration.tsx'
 import { MigrationsPage } from './pages/migrations.tsx'
 import { SignInPage } from './pages/sign-in.tsx'
+import { UnknownPage } from './pages/unknown.tsx'
 import { WorkersPage } from './pages/workers.tsx'
-import { Empty, Trouble } from './parts/basics.tsx'
-import { goTo, linkTo, pathOf, type Route, useRoute } from './router.ts'
+import { Loading, Trouble } from './parts/basics.tsx'
+import { goTo, goToPath, linkTo, type PlainPage, pathOf, type Route, useRoute } from './router.ts'
+import { ServicesPages } from './services/pages.tsx'
+import { signInPath } from './services/return-path.ts'
+import { type Area, type ServerState, useServer } from './state/server.tsx'
 import { SessionProvider, useSession } from './state/session.tsx'
 import { ToastProvider } from './state/toasts.tsx'
-import { useTitle } from './state/use-title.ts'
 
-/** The frame around every page. */
+/** The frame around every page. Which pages there are is what the server says it serves. */
 export function App() {
   const route = useRoute()
   const [token, setToken] = useState(storedToken)
+  const { server, silent } = useServer(token)
+  if (server === null) {
+    return (
+      <Frame route={route} areas={[]} session={null}>
+        {silent ? <Trouble error={new ApiError(0, unreachable)} /> : <Loading what="the console" />}
+      </Frame>
+    )
+  }
+  const isOfServices = server.areas.includes('services') && (areaOf(route) ?? server.areas[0]) === 'services'
+  return isOfServices ? (
+    <ServicesApp route={route} server={server} />
+  ) : (
+    <MigrationsApp route={route} areas={server.areas} token={token} setToken={setToken} />
+  )
+}
+
+function MigrationsApp({
+  route,
+  areas,
+  token,
+  setToken,
+}: {
+  route: Route
+  areas: readonly Area[]
+  token: string | null
+  setToken: (token: string | null) => void
+}) {
   // Where a refused request came from, so that the sign-in can lead back there.
   const [from, setFrom] = useState<string | null>(null)
   useEffect(() => {
@@ -31,7 +61,7 @@ export function App() {
   }
   if (route.page === 'sign-in') {
     return (
-      <Frame route={route} session={null}>
+      <Frame route={route} areas={areas} session={null}>
         <SignInPage from={from} expired={token !== null} onSignedIn={signIn} />
       </Frame>
     )
@@ -43,7 +73,7 @@ export function App() {
   return (
     <SessionProvider token={token}>
       <ToastProvider>
-        <Frame route={route} session={token === null ? null : <SignedIn onSignOut={signOut} />}>
+        <Frame route={route} areas={areas} session={token === null ? null : <SignedIn onSignOut={signOut} />}>
           <Guard key={pathOf(route)}>
             <Page route={route} />
           </Guard>
@@ -53,16 +83,79 @@ export function App() {
   )
 }
 
-function Frame({ route, session, children }: { route: Route; session: ReactNode; children: ReactNode }) {
-  const isAt = (page: 'migrations' | 'workers') =>
-    route.page === page || (page === 'migrations' && route.page === 'migration')
+function ServicesApp({ route, server }: { route: Route; server: ServerState }) {
+  const { user } = server.services!
+  const { reload } = server
+  const isEntrance = route.page === 'sign-in' || route.page === 'sign-up'
+  // Of a service, another tab is the same page: what it shows once must not go with the tab.
+  const page = route.page === 'service' ? `/services/${route.serviceType}` : pathOf(route)
+  const here = location.pathname + location.search + location.hash
+  useEffect(() => {
+    // The session is over: the answer says so, and the sign-in leads back.
+    const refused = () => void reload()
+    addEventListener(refusedEvent, refused)
+    return () => removeEventListener(refusedEvent, refused)
+  }, [reload])
+  useEffect(() => {
+    if (user === null && !isEntrance) goToPath(signInPath(here), 'replace')
+  }, [user, isEntrance, here])
+  const content = useRef<HTMLElement>(null)
+  const shown = useRef(page)
+  useEffect(() => {
+    if (shown.current !== page) content.current?.focus({ preventScroll: true })
+    shown.current = page
+  }, [page])
+  if (user === null && !isEntrance) return null
+  return (
+    <ToastProvider>
+      <Frame
+        route={route}
+        areas={user === null ? [] : server.areas}
+        session={user && <AccountLink name={user.name || user.email} isOn={route.page === 'account'} />}
+        content={content}
+      >
+        <Guard key={page}>
+          <ServicesPages route={route} server={server} />
+        </Guard>
+      </Frame>
+    </ToastProvider>
+  )
+}
+
+const navigation: Readonly<Record<Area, readonly ('migrations' | 'workers' | PlainPage)[]>> = {
+  services: ['services', 'instances', 'usage', 'health', 'audit'],
+  migrations: ['migrations', 'workers'],
+}
+const entries: Readonly<Record<Area, Route>> = { services: { page: 'services' }, migrations: { page: 'migrations' } }
+
+/** Null for pages that every area has. */
+function areaOf(route: Route): Area | null {
+  if (route.page === 'sign-in' || route.page === 'unknown') return null
+  if (route.page === 'migrations') return location.pathname === '/' ? null : 'migrations'
+  return route.page === 'migration' || route.page === 'workers' ? 'migrations' : 'services'
+}
+
+function Frame({
+  route,
+  areas,
+  session,
+  content,
+  children,
+}: {
+  route: Route
+  areas: readonly Area[]
+  session: ReactNode
+  content?: RefObject<HTMLElement | null>
+  children: ReactNode
+}) {
+  const isAt = (page: string) => route.page === page || `${route.page}s` === page
   return (
     <>
       <a className="skip" href="#content">
         Skip to content
       </a>
-      <header className="bar">
-        <a className="brand" {...linkTo({ page: 'migrations' })}>
+      <header className={areas.includes('services') ? 'bar bar-services' : 'bar'}>
+        <a className="brand" {...linkTo(entries[areas[0] ?? 'migrations'])}>
           <svg viewBox="0 0 32 32" width="24" height="24" aria-hidden="true">
             <path d="M4 23C13 23 19 9 28 9" className="brand-new" />
             <path d="M4 9C13 9 19 23 28 23" className="brand-old" />
@@ -70,25 +163,38 @@ function Frame({ route, session, children }: { route: Route; session: ReactNode;
           <span className="brand-name">Crossfade</span>
         </a>
         <nav aria-label="Main">
-          {(['migrations', 'workers'] as const).map((page) => (
-            <a
-              key={page}
-              className={isAt(page) ? 'on' : ''}
-              aria-current={route.page === page ? 'page' : undefined}
-              {...linkTo({ page })}
-            >
-              {page}
-            </a>
-          ))}
+          {areas.flatMap((area) =>
+            navigation[area].map((page) => (
+              <a
+                key={page}
+                className={isAt(page) ? 'on' : ''}
+                aria-current={route.page === page ? 'page' : undefined}
+                {...linkTo({ page } as Route)}
+              >
+                {page}
+              </a>
+            )),
+          )}
         </nav>
         <span className="grow" />
         {session}
         <ThemeSwitch />
       </header>
-      <main id="content" tabIndex={-1}>
+      <main id="content" tabIndex={-1} ref={content}>
         {children}
       </main>
     </>
+  )
+}
+
+function AccountLink({ name, isOn }: { name: string; isOn: boolean }) {
+  return (
+    <a className="account-link" aria-current={isOn ? 'page' : undefined} {...linkTo({ page: 'account' })}>
+      <span className="account-initial" aria-hidden="true">
+        {name.slice(0, 1).toUpperCase()}
+      </span>
+      <span className="account-name">{name}</span>
+    </a>
   )
 }
 
@@ -142,7 +248,7 @@ class Guard extends Component<{ children: ReactNode }, { error: unknown }> {
   }
 }
 
-function Page({ route }: { route: Exclude<Route, { page: 'sign-in' }> }) {
+function Page({ route }: { route: Route }) {
   switch (route.page) {
     case 'migrations':
       return <MigrationsPage />
@@ -150,18 +256,7 @@ function Page({ route }: { route: Exclude<Route, { page: 'sign-in' }> }) {
       return <MigrationPage key={route.id} id={route.id} tab={route.tab} />
     case 'workers':
       return <WorkersPage />
-    case 'unknown':
-      return <UnknownPage path={route.path} />
+    default:
+      return <UnknownPage path={pathOf(route)} home={{ page: 'migrations' }} />
   }
-}
-
-function UnknownPage({ path }: { path: string }) {
-  useTitle('No such page')
-  return (
-    <Empty title="There is no such page">
-      <p>
-        <code>{path}</code> leads nowhere. <a {...linkTo({ page: 'migrations' })}>All migrations</a>
-      </p>
-    </Empty>
-  )
 }

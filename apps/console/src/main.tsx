@@ -11,6 +11,8 @@ import './theme/shards.css'
 import './theme/migrations.css'
 import './theme/figures.css'
 import './theme/evidence.css'
+import './theme/services.css'
+import './theme/instances.css'
 
 createRoot(document.getElementById('root')!).render(
   <StrictMode>

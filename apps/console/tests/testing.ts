@@ -16,7 +16,7 @@ import { type ListenOptions, startServer } from '@crossfade/server/listen.ts'
 import { ensureConsoleBuilt } from '@crossfade/tools/build/console.ts'
 import { findOrInstall } from '@crossfade/tools/setup/debian-packages.ts'
 import { dataTrack } from '@crossfade/tracks/data/track.ts'
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 
 const setup = findOrInstall('chromium')
 /** Why the tests cannot run here; false when they can. */
@@ -41,6 +41,13 @@ export function useBrowser(): void {
   after(async () => {
     await browser?.close()
   })
+}
+
+/** A browser of a person's own, with the patience of one. */
+export async function newPerson(options: BrowserContextOptions = {}): Promise<BrowserContext> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
+  context.setDefaultTimeout(patienceMs)
+  return context
 }
 
 export interface World {
@@ -129,8 +136,7 @@ export async function world(options: WorldOptions = {}): Promise<World> {
       mismatches = found
     },
     async open(path, contextOptions = {}) {
-      const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...contextOptions })
-      context.setDefaultTimeout(patienceMs)
+      const context = await newPerson(contextOptions)
       const page = await context.newPage()
       pages.push(page)
       page.on('pageerror', (error) => troubles.push(error.message))

@@ -28,10 +28,11 @@ export class ApiError extends Error {
 /** Told to the window when the server asks for a token, or does not know this one any more. */
 export const refusedEvent = 'crossfade:refused'
 
-const unreachable: Problem = {
+/** What is said of a server that does not answer. */
+export const unreachable: Problem = {
   code: 'OFFLINE',
   message: 'The server does not answer.',
-  remedy: 'Check that `crossfade server` is running; this page goes on by itself once it is back.',
+  remedy: 'Check that it is running; this page goes on by itself once it is back.',
   retry: true,
 }
 

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useState } from 'react'
-import { call } from '../api/client.ts'
+import { ApiError, call } from '../api/client.ts'
 
 export interface Loaded<T> {
   readonly data: T | null
@@ -8,7 +8,7 @@ export interface Loaded<T> {
   readonly reload: () => void
 }
 
-/** Reads `path` now and whenever `version` changes; tries again every few seconds while the server does not answer. */
+/** Reads `path` now and whenever `version` changes; tries again every few seconds while the server does not answer or says that it may do so later. */
 export function useData<T>(path: string, version: unknown = 0): Loaded<T> {
   const [state, setState] = useState<{ path: string; data: T | null; error: unknown }>({
     path,
@@ -25,7 +25,8 @@ export function useData<T>(path: string, version: unknown = 0): Loaded<T> {
       (error: unknown) => {
         if (stopped.signal.aborted) return
         setState((before) => ({ path, data: before.path === path ? before.data : null, error }))
-        retry = setTimeout(() => setRound((value) => value + 1), 3_000)
+        const isLasting = error instanceof ApiError && !error.problem.retry && error.status >= 400 && error.status < 500
+        if (!isLasting) retry = setTimeout(() => setRound((value) => value + 1), 3_000)
       },
     )
     return () => {
