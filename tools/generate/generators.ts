@@ -1,7 +1,7 @@
 // Every file that is derived from code. A generator is a function without side effects; run.ts writes, the check compares.
 import { cliReference } from './cli-reference.ts'
 import { errorReference } from './error-reference.ts'
-import { openapi } from './openapi.ts'
+import { mcpOpenapi, openapi } from './openapi.ts'
 import { planSchema } from './plan-schema.ts'
 import { registryMigration } from './registry-migration.ts'
 
@@ -13,7 +13,14 @@ export interface GeneratedFile {
 
 export type Generator = () => Promise<GeneratedFile> | GeneratedFile
 
-const allGenerators: readonly Generator[] = [cliReference, errorReference, openapi, planSchema, registryMigration]
+const allGenerators: readonly Generator[] = [
+  cliReference,
+  errorReference,
+  openapi,
+  mcpOpenapi,
+  planSchema,
+  registryMigration,
+]
 
 /** What all generators produce, in order. */
 export async function generateAll(): Promise<GeneratedFile[]> {

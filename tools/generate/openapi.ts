@@ -1,5 +1,7 @@
-// docs/reference/openapi.json, from the routes of the server.
+// docs/reference/openapi.json and openapi-mcp.json, from the routes of the servers.
 import type { MigrationService } from '@crossfade/engine/contract.ts'
+import { createApi } from '@crossfade/gateway-app/api.ts'
+import type { ApiOptions } from '@crossfade/gateway-app/api-parts.ts'
 import type { Planning } from '@crossfade/server/planning.ts'
 import { createServer } from '@crossfade/server/server.ts'
 import type { GeneratedFile } from './generators.ts'
@@ -19,6 +21,16 @@ export async function openapi(): Promise<GeneratedFile> {
   const content = `${JSON.stringify(app.swagger(), null, 2)}\n`
   await app.close()
   return { path: 'docs/reference/openapi.json', content }
+}
+
+/** The description that `crossfade mcp serve` answers with at /api/v1/openapi.json. */
+export async function mcpOpenapi(): Promise<GeneratedFile> {
+  const options = { accounts: { paths: [] }, metrics: null, signUp: true, version: projectVersion, logger: false }
+  const app = await createApi({ ...options, baseUrl: 'http://127.0.0.1:7070' } as unknown as ApiOptions)
+  await app.ready()
+  const content = `${JSON.stringify(app.swagger(), null, 2)}\n`
+  await app.close()
+  return { path: 'docs/reference/openapi-mcp.json', content }
 }
 
 /** Describing the routes calls nothing behind them; should that change, this says so. */
