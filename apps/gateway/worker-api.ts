@@ -14,7 +14,7 @@ import { scrapeThroughParent } from './metrics-exchange.ts'
 import { protectedResourceRoutes } from './routes/protected-resource.ts'
 import { serveConsole } from './serve-console.ts'
 import type { ServedCatalog } from './served-catalog.ts'
-import { type Closing, type Foundation, openBreakers, type Runtime } from './worker-parts.ts'
+import { type Closing, type Foundation, openBreakers, type Runtime } from './worker-runtime.ts'
 import type { WorkerSettings } from './worker-settings.ts'
 
 const apiConnectionsMax = 8

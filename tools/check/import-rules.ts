@@ -30,8 +30,8 @@ export const allowedImports: Readonly<Record<string, readonly string[]>> = {
   'apps/server': ['packages/*'],
   'apps/gateway': ['packages/*'],
   scenarios: ['packages/*', 'apps/cli', 'apps/server', 'apps/gateway'],
-  // Takeovers and impact are measured on the worker process and the harness that the fault runs use.
-  bench: ['packages/*', 'apps/cli', 'apps/server', 'apps/gateway', 'scenarios'],
+  // Takeovers and impact are measured on the worker process and the harness that the fault runs use; peers are installed by the tools.
+  bench: ['packages/*', 'apps/cli', 'apps/server', 'apps/gateway', 'scenarios', 'tools'],
   examples: ['packages/*'],
   tools: ['packages/*', 'apps/cli', 'apps/server', 'apps/gateway'],
 }
