@@ -20,7 +20,9 @@ before(async () => {
   const broken = '{\n  "serviceType": "broken",\n  "port": "no number"\n}'
   server = await startServerProcess({
     workers: 2,
-    args: ['--allow-upstream', acme.host, '--no-health-checks'],
+    args: ['--allow-upstream', acme.host, '--no-health-checks', '--limits', 'limits.json'],
+    // Load is the point of some of these tests.
+    files: { 'limits.json': { user: { callsPerSecond: null }, instance: { callsPerSecond: null } } },
     services: { ...acme.services, 'broken/config.json': broken },
   })
   const connected = await server.api<{ instance: { url: string }; minted: { secret: string } }>(
