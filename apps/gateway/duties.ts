@@ -1,10 +1,13 @@
 // What is done by one process of all, whichever leads: health checks, upkeep of the database, alerts.
+import { cleanUpAccounts } from '@crossfade/accounts/clean-up.ts'
 import { watchAlerts } from '@crossfade/mcp/alerts/alerts.ts'
 import { webhook } from '@crossfade/mcp/alerts/webhook.ts'
 import { createHealthMonitor, type HealthMonitor } from '@crossfade/mcp/health/monitor.ts'
 import { createProbe } from '@crossfade/mcp/health/probe.ts'
+import { maintenanceJobs } from '@crossfade/mcp/maintenance/jobs.ts'
 import { startKeeper } from '@crossfade/mcp/maintenance/keeper.ts'
 import { guardedConnector } from '@crossfade/mcp/upstream/address-guard.ts'
+import { openPool } from '@crossfade/mcp-database/pool.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { ServedCatalog } from './served-catalog.ts'
@@ -30,8 +33,16 @@ export function startDuties(settings: WorkerSettings, served: ServedCatalog, kee
   })
   const upkeep = startKeeper({
     pool: keeper,
+    jobs: [
+      ...maintenanceJobs(),
+      { name: 'expired sessions', period: { kind: 'daily', minute: 60 }, run: endOldSessions },
+    ],
     onTrouble: (job, reason) => logger.error({ job, reason }, 'upkeep failed; it is tried again'),
   })
+  async function endOldSessions(): Promise<void> {
+    const accounts = openPool(settings.roles.accounts, { applicationName: 'crossfade mcp clean-up', connectionsMax: 1 })
+    await cleanUpAccounts(accounts).finally(() => accounts.end())
+  }
   const receiver = settings.alertsUrl === null ? null : webhook(settings.alertsUrl, connect)
   const alerts = watchAlerts({ pool: keeper, receiver })
   return {

@@ -1,10 +1,11 @@
 // The REST API, accounts and the console of a worker. A module of its own: its libraries are the largest part of a start, and instances are served without them.
-import { createAccounts } from '@crossfade/accounts/accounts.ts'
+import { issuerOf } from '@crossfade/accounts/paths.ts'
 import { verifyWithUpstream } from '@crossfade/mcp/instances/verify-with-upstream.ts'
 import { guardedConnector } from '@crossfade/mcp/upstream/address-guard.ts'
 import { openPool } from '@crossfade/mcp-database/pool.ts'
 import type { Logger } from 'pino'
 import { Agent, fetch } from 'undici'
+import { accountsWhenAsked } from './accounts-when-asked.ts'
 import { createApi } from './api.ts'
 import type { ApiOptions, GatewayApi } from './api-parts.ts'
 import type { Home } from './home.ts'
@@ -34,7 +35,7 @@ export async function openApi(
   })
   closing.push(() => apiPool.end())
   const trustedOrigins = settings.allowedOrigins.flatMap((host) => [`https://${host}`, `http://${host}`])
-  const accounts = createAccounts({
+  const accounts = accountsWhenAsked({
     databaseUrl: settings.roles.accounts,
     baseUrl: settings.baseUrl,
     secret: settings.secrets.accounts,
@@ -73,7 +74,7 @@ export async function openApi(
   }
   const api = await createApi(options)
   closing.push(() => api.close())
-  protectedResourceRoutes(api, { baseUrl: settings.baseUrl, issuers: [accounts.issuer] })
+  protectedResourceRoutes(api, { baseUrl: settings.baseUrl, issuers: [issuerOf(settings.baseUrl)] })
   if (settings.consoleDirectory !== null) await serveConsole(api, settings.consoleDirectory)
   await api.ready()
   return api

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { openPool } from '@crossfade/mcp-database/pool.ts'
+import { cleanUpAccounts } from './clean-up.ts'
 import { newPerson, startTestAccounts, type TestAccounts, TestBrowser, testPassword } from './testing.ts'
 import { setActive, setPassword } from './users.ts'
 
@@ -333,7 +334,9 @@ test('clean-up deletes what has expired and nothing else', async () => {
     `INSERT INTO sessions (user_id, token, expires_at) VALUES ($1, 'expired', now() - interval '1 minute')`,
     [userId],
   )
-  await platform.accounts.cleanUp()
+  const pool = openPool(platform.urls.accounts, { applicationName: 'test', connectionsMax: 1 })
+  await cleanUpAccounts(pool)
+  await pool.end()
   assert.notEqual(await sessionOf(browser), null)
   assert.equal((await platform.admin.query(`SELECT 1 FROM sessions WHERE token = 'expired'`)).rowCount, 0)
 })

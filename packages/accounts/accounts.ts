@@ -4,7 +4,8 @@ import type { UserId } from '@crossfade/model/platform-ids.ts'
 import type { Pool } from 'pg'
 import { answerJson, boundedRequest } from './http-answers.ts'
 import { answerServerMetadata, handleOAuth } from './oauth-requests.ts'
-import { addressHeader, authPath, createSignInLibrary, type SignInLibrary } from './sign-in-library.ts'
+import { accountPaths, authPath, issuerOf } from './paths.ts'
+import { addressHeader, createSignInLibrary, type SignInLibrary } from './sign-in-library.ts'
 import { createSignInLink, signInLinkPage, useSignInLink } from './sign-in-link.ts'
 
 /** Connections of one process; sign-in is seldom, and hashing bounds it more than the database does. */
@@ -68,8 +69,6 @@ export interface Accounts {
   readonly paths: readonly string[]
   /** The authorization server's issuer URL. */
   readonly issuer: string
-  /** Deletes what has expired: sessions, codes, tokens, and clients that nobody let in for 30 days. Idempotent. */
-  cleanUp(): Promise<void>
   close(): Promise<void>
 }
 
@@ -106,8 +105,8 @@ const mailPaths: ReadonlySet<string> = new Set([
 export function createAccounts(options: AccountsOptions): Accounts {
   const pool = openPool(ownUrl(options), { applicationName: 'crossfade mcp accounts', connectionsMax })
   const library = createSignInLibrary(pool, options)
-  const issuer = `${new URL(options.baseUrl).origin}${authPath}`
-  const metadataPath = `/.well-known/oauth-authorization-server${authPath}`
+  const issuer = issuerOf(options.baseUrl)
+  const [, metadataPath] = accountPaths
 
   const sessionOf = async (headers: Headers): Promise<AccountSession | null> => {
     // Fast refusal, and no cookie means no look-up.
@@ -145,7 +144,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
   }
 
   return {
-    paths: [`${authPath}/*`, metadataPath],
+    paths: accountPaths,
     issuer,
     sessionOf,
     createSignInLink: (userId) => createSignInLink(context, userId),
@@ -158,9 +157,6 @@ export function createAccounts(options: AccountsOptions): Accounts {
         return answerJson(503, { code: 'UNAVAILABLE', message: 'Accounts are not available now. Try again soon.' })
       }
     },
-    async cleanUp() {
-      for (const sql of cleanUps) await pool.query(sql)
-    },
     close: () => pool.end(),
   }
 }
@@ -171,14 +167,3 @@ function ownUrl(options: AccountsOptions): string {
   if (options.firstUserIsAdmin === false) url.searchParams.set('options', '-c crossfade_mcp.first_user_is_admin=off')
   return url.href
 }
-
-const cleanUps: readonly string[] = [
-  'DELETE FROM sessions WHERE expires_at < now()',
-  'DELETE FROM verifications WHERE expires_at < now()',
-  "DELETE FROM oauth_access_tokens WHERE expires_at < now() - interval '1 day'",
-  "DELETE FROM oauth_refresh_tokens WHERE expires_at < now() - interval '1 day'",
-  'DELETE FROM oauth_client_assertions WHERE expires_at < now()',
-  `DELETE FROM oauth_clients c WHERE c.created_at < now() - interval '30 days'
-     AND NOT EXISTS (SELECT FROM oauth_consents o WHERE o.client_id = c.client_id)
-     AND NOT EXISTS (SELECT FROM oauth_refresh_tokens r WHERE r.client_id = c.client_id)`,
-]

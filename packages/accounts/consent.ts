@@ -7,7 +7,8 @@ import { isOwner } from './instance-owner.ts'
 import { parseInstanceResource } from './instance-resource.ts'
 import { isOwnOrigin } from './own-origin.ts'
 import { errorPage, page } from './pages.ts'
-import { addressHeader, authPath } from './sign-in-library.ts'
+import { authPath } from './paths.ts'
+import { addressHeader } from './sign-in-library.ts'
 
 const scopeSentences: Readonly<Record<string, string>> = {
   'mcp:read': 'See its tools and call those that only read',

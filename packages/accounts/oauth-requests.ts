@@ -8,7 +8,7 @@ import { isOwner } from './instance-owner.ts'
 import { type InstanceResource, parseInstanceResource } from './instance-resource.ts'
 import { oauthScopes } from './oauth-tokens.ts'
 import { errorPage } from './pages.ts'
-import { authPath } from './sign-in-library.ts'
+import { authPath } from './paths.ts'
 
 const authorizePath = `${authPath}/oauth2/authorize`
 /** Named in place of a resource that the user may not have, so that the library refuses it as an unknown one. */

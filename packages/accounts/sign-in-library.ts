@@ -8,9 +8,9 @@ import { oneTimeToken } from 'better-auth/plugins/one-time-token'
 import type { Pool } from 'pg'
 import type { AccountsOptions, Mail } from './accounts.ts'
 import { accessTokenPrefix, oauthScopes, refreshTokenPrefix, tokenDigest } from './oauth-tokens.ts'
+import { authPath } from './paths.ts'
 import { accountTables, oauthTables } from './table-names.ts'
 
-export const authPath = '/api/v1/auth'
 /** The header in which `handle` tells the library the caller's address. What a caller sends by that name is dropped. */
 export const addressHeader = 'x-crossfade-caller-address'
 

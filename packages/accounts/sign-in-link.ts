@@ -8,7 +8,8 @@ import { escapeHtml, seeOther } from './http-answers.ts'
 import { tokenDigest } from './oauth-tokens.ts'
 import { isOwnOrigin } from './own-origin.ts'
 import { errorPage, page } from './pages.ts'
-import { addressHeader, authPath } from './sign-in-library.ts'
+import { authPath } from './paths.ts'
+import { addressHeader } from './sign-in-library.ts'
 
 export const signInLinkMsMax = 3 * 60_000
 

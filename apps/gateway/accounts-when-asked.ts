@@ -1,0 +1,20 @@
+import type { Accounts, AccountsOptions } from '@crossfade/accounts/accounts.ts'
+import { accountPaths } from '@crossfade/accounts/paths.ts'
+
+/** Accounts as the API uses them. */
+export type ServedAccounts = Pick<Accounts, 'handle' | 'sessionOf' | 'paths' | 'close'>
+
+/** Accounts whose library, the largest of all, is loaded when somebody first signs in or comes with a session: a worker that serves MCP clients alone never carries it. */
+export function accountsWhenAsked(options: AccountsOptions): ServedAccounts {
+  let opened: Promise<Accounts> | null = null
+  const open = () => {
+    opened ??= import('@crossfade/accounts/accounts.ts').then(({ createAccounts }) => createAccounts(options))
+    return opened
+  }
+  return {
+    paths: accountPaths,
+    handle: async (request, caller) => (await open()).handle(request, caller),
+    sessionOf: async (headers) => (headers.has('cookie') ? (await open()).sessionOf(headers) : null),
+    close: async () => (await opened)?.close(),
+  }
+}
