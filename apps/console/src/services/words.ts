@@ -24,22 +24,36 @@ export const stateWord: Readonly<Record<Instance['state'], { readonly text: stri
 }
 
 const deeds: Readonly<Record<string, string>> = {
-  'instance.connect': 'connected',
-  'instance.replace': 'replaced the key',
-  'instance.confirm': 'confirmed the key',
-  'instance.delete': 'disconnected',
-  'instance.pause': 'paused',
-  'instance.resume': 'resumed',
-  'instance.settings': 'changed the settings',
-  'token.create': 'made a token',
-  'token.revoke': 'revoked a token',
-  'api_token.create': 'made an API token',
-  'api_token.revoke': 'revoked an API token',
+  'instance.connect': 'connect a service',
+  'instance.replace': 'replace a key',
+  'instance.confirm': 'enter the same key',
+  'instance.delete': 'revoke a key',
+  'instance.pause': 'pause',
+  'instance.resume': 'resume',
+  'instance.settings': 'change settings',
+  'token.create': 'make a token',
+  'token.revoke': 'revoke a token',
+  'api_token.create': 'make an API token',
+  'api_token.revoke': 'revoke an API token',
+  'authorization.finish': 'connect by OAuth',
+  'authorization.return': 'come back from OAuth',
+  'oauth.consent': 'let an application in',
+  'password.change': 'change the password',
+  'service.import': 'import a service',
+  'session.create': 'sign in',
 }
 
-/** What an entry of the audit log says that was done. */
+/** What an entry of the audit log says that was done, or was refused. */
 export function deedWord(action: string): string {
   return deeds[action] ?? action.replaceAll(/[._]/g, ' ')
+}
+
+/** Categories that are no ordinary words. */
+const categories: Readonly<Record<string, string>> = { ai: 'AI', crm: 'CRM' }
+
+/** A category, as a heading has it. */
+export function categoryWord(category: string): string {
+  return categories[category] ?? category.slice(0, 1).toUpperCase() + category.slice(1)
 }
 
 const failures: Readonly<Record<string, readonly [string, string]>> = {

@@ -7,7 +7,7 @@ import { Avatar } from '../parts/avatar.tsx'
 import { HealthDot } from '../parts/health-dot.tsx'
 import { useKept } from '../use-kept.ts'
 import { useSettled } from '../use-settled.ts'
-import { authWord, plural } from '../words.ts'
+import { authWord, categoryWord, plural } from '../words.ts'
 
 /** How many more are shown at a time; the API gives at most 200. */
 const pageEntries = 60
@@ -88,7 +88,8 @@ export function CatalogPage() {
           ref={field}
           type="search"
           className="search"
-          placeholder="Search services, press / to begin"
+          placeholder="Search by name, purpose or category"
+          title="Press / to search"
           aria-label="Search services"
           value={search}
           onChange={(event) => choose(setSearch)(event.target.value)}
@@ -99,10 +100,10 @@ export function CatalogPage() {
           value={category}
           onChange={(event) => choose(setCategory)(event.target.value)}
         >
-          <option value="">all categories</option>
+          <option value="">All categories</option>
           {data?.categories.map((one) => (
             <option key={one.category} value={one.category}>
-              {one.category} ({one.services})
+              {categoryWord(one.category)} ({one.services})
             </option>
           ))}
         </select>
@@ -126,7 +127,7 @@ export function CatalogPage() {
           <Category
             key={one.category}
             name={one.category}
-            label={one.category}
+            label={categoryWord(one.category)}
             count={one.services}
             chosen={category}
             onChoose={choose(setCategory)}
@@ -182,7 +183,7 @@ function ServiceCard({ service }: { service: ServiceSummary }) {
         {service.instanceId !== null && <Badge tone="good">connected</Badge>}
         <span className="service-text clamp">{service.description}</span>
         <span className="service-facts muted small">
-          <span>{service.category}</span>
+          <span>{categoryWord(service.category)}</span>
           <span>{authWord[service.auth]}</span>
           <span>{plural(service.listedTools, 'tool')}</span>
         </span>

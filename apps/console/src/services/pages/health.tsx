@@ -10,7 +10,7 @@ import { healthWord, plural } from '../words.ts'
 
 const refreshMs = 15_000
 /** More than these are found by their name. */
-const shownMax = 100
+const shownMax = 50
 const order: readonly Health['state'][] = ['unhealthy', 'paused', 'healthy', 'unknown']
 
 /** Which services are not well, and why. */
@@ -58,7 +58,9 @@ export function HealthPage() {
                 aria-pressed={one === state}
                 onClick={() => setChosen(one)}
               >
-                <span className="health-number">{data.counts[one]}</span>
+                <span className={data.counts[one] > 0 ? 'health-number' : 'health-number muted'}>
+                  {data.counts[one]}
+                </span>
                 <span>{healthWord[one].text}</span>
               </button>
             ))}

@@ -13,7 +13,7 @@ import { ServiceUsage } from '../parts/service-usage.tsx'
 import { ToolSelection } from '../parts/tool-selection.tsx'
 import { TryTool } from '../parts/try-tool.tsx'
 import { write } from '../requests.ts'
-import { authorizationFailure, authWord, healthWord, plural } from '../words.ts'
+import { authorizationFailure, authWord, categoryWord, healthWord, plural } from '../words.ts'
 
 const tabWords: Readonly<Record<ServiceTab, string>> = {
   connection: 'Connection',
@@ -30,7 +30,7 @@ export function ServicePage({ serviceType, tab }: { serviceType: string; tab: Se
   const say = useSay()
   const [minted, setMinted] = useState<MintedToken | null>(null)
   const [version, setVersion] = useState(0)
-  const failed = useReturn(path, service?.instanceId != null, setMinted)
+  const failed = useReturn(path, (service?.instanceId ?? null) !== null, setMinted)
   const changed = () => {
     setVersion((before) => before + 1)
     reload()
@@ -71,6 +71,7 @@ export function ServicePage({ serviceType, tab }: { serviceType: string; tab: Se
             service={service}
             tab={tab}
             version={version}
+            isTokenShown={minted !== null}
             onConnected={connected}
             onMinted={(token) => {
               setMinted(token)
@@ -101,6 +102,7 @@ function Connected({
   service,
   tab,
   version,
+  isTokenShown,
   onRemoved,
   onConnected,
   onMinted,
@@ -109,6 +111,8 @@ function Connected({
   service: ServiceDetail
   tab: ServiceTab
   version: number
+  /** Address and snippets stand above already, with the token in them. */
+  isTokenShown: boolean
   onConnected: (done: Authenticated) => void
   onMinted: (token: MintedToken) => void
   onChanged: () => void
@@ -122,6 +126,7 @@ function Connected({
         <Connection
           service={service}
           detail={data}
+          withAddress={!isTokenShown}
           onConnected={onConnected}
           onMinted={onMinted}
           onChanged={onChanged}
@@ -153,7 +158,7 @@ function ServiceHead({ service }: { service: ServiceDetail }) {
         <p className="service-lead">{service.description}</p>
         <p className="service-facts muted small">
           <a {...linkTo({ page: 'services' })}>all services</a>
-          <span>{service.category}</span>
+          <span>{categoryWord(service.category)}</span>
           <span>{authWord[service.auth]}</span>
           <span>
             {plural(service.listedTools, 'tool')}, {plural(service.operations, 'operation')}

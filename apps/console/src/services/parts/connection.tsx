@@ -16,6 +16,7 @@ import { Tokens } from './tokens.tsx'
 export function Connection({
   service,
   detail,
+  withAddress,
   onConnected,
   onMinted,
   onChanged,
@@ -23,6 +24,7 @@ export function Connection({
 }: {
   service: ServiceDetail
   detail: InstanceDetail
+  withAddress: boolean
   onConnected: (done: Authenticated) => void
   onMinted: (token: MintedToken) => void
   onChanged: () => void
@@ -68,15 +70,17 @@ export function Connection({
           </div>
         )}
         {error !== null && <Trouble error={error} />}
-        <Card title="Address">
-          <div className="form">
-            <CopyLine label="For MCP clients" what="address" value={instance.url} />
-            <p className="muted small">
-              Clients send a token of yours with it, or sign you in by OAuth. The address alone opens nothing.
-            </p>
-            <Snippets snippets={detail.snippets} />
-          </div>
-        </Card>
+        {withAddress && (
+          <Card title="Address">
+            <div className="form">
+              <CopyLine label="For MCP clients" what="address" value={instance.url} />
+              <p className="muted small">
+                Clients send a token of yours with it, or sign you in by OAuth. The address alone opens nothing.
+              </p>
+              <Snippets snippets={detail.snippets} />
+            </div>
+          </Card>
+        )}
         <Tokens serviceType={service.serviceType} tokens={detail.tokens} onMinted={onMinted} onChanged={onChanged} />
       </div>
       <div className="stack">

@@ -34,7 +34,9 @@ export function DayPlot({
       plot?.destroy()
       const data = [at.map((one) => one / 1_000), ...lines.map(({ values }) => values)] as uPlot.AlignedData
       plot = new uPlot(optionsOf(element.clientWidth, lines, kind, by, format), data, element)
-      plot.setLegend({ idx: at.length - 1 })
+      // The plot draws itself after this turn, and empties the legend then.
+      const built = plot
+      requestAnimationFrame(() => built === plot && showLatest(built))
     }
     build()
     const sizes = new ResizeObserver(() => plot?.setSize({ width: element.clientWidth, height: plotHeight }))
@@ -116,5 +118,12 @@ function optionsOf(
         value: (_plot: uPlot, value: number | null) => format(value ?? null),
       })),
     ],
+    hooks: { setCursor: [showLatest], setData: [showLatest] },
   }
+}
+
+/** While nobody points at the plot its legend tells the latest figures. */
+function showLatest(plot: uPlot): void {
+  const last = plot.data[0].length - 1
+  if ((plot.cursor.idx ?? null) === null && last >= 0) plot.setLegend({ idx: last })
 }
