@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { type HomeDatabase, openHomeDatabase } from '@crossfade/embedded/home-cluster.ts'
 import { preparePlatform, type RoleUrls } from '@crossfade/mcp-database/roles.ts'
 import { fail, reasonOf } from '@crossfade/model/failure.ts'
@@ -32,6 +34,14 @@ export async function openPlatform(
     await database.release()
     throw error
   }
+}
+
+/** As `openPlatform`, for what works on an installation that is there already: makes none. Rejects with CF14017 in a directory without one. */
+export async function openExistingPlatform(home: Home, url?: string): Promise<Platform> {
+  const isElsewhere = Boolean(url ?? process.env['CROSSFADE_MCP_DATABASE_URL'])
+  if (!isElsewhere && !existsSync(home.masterKeyFile))
+    throw fail('CF14017', { directory: dirname(home.databaseDirectory) })
+  return openPlatform(home, url)
 }
 
 async function openEmbedded(home: Home): Promise<HomeDatabase> {

@@ -2,8 +2,8 @@ import { approve, type QuarantinedTool, quarantinedTools } from '@crossfade/mcp/
 import { openPool } from '@crossfade/mcp-database/pool.ts'
 import { fail } from '@crossfade/model/failure.ts'
 import type { Pool } from 'pg'
-import { openHome } from './home.ts'
-import { openPlatform } from './platform.ts'
+import { homePaths } from './home.ts'
+import { openExistingPlatform } from './platform.ts'
 
 interface InstallationOptions {
   readonly database?: string | undefined
@@ -32,7 +32,7 @@ async function asKeeper<Result>(
   options: InstallationOptions,
   work: (keeper: Pool) => Promise<Result>,
 ): Promise<Result> {
-  const platform = await openPlatform(openHome(), options.database)
+  const platform = await openExistingPlatform(homePaths(), options.database)
   const keeper = openPool(platform.roles.keeper, { applicationName: 'crossfade mcp', connectionsMax: 1 })
   try {
     return await work(keeper)

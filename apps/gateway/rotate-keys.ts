@@ -4,8 +4,8 @@ import { masterKeys } from '@crossfade/vault/master-keys.ts'
 import { openPlatformSecret } from '@crossfade/vault/platform-secret.ts'
 import { type DataKeyRotation, rotateDataKeys } from '@crossfade/vault/rotate-data-keys.ts'
 import { type KeyEncryptionRotation, rotateKeyEncryptionKey } from '@crossfade/vault/rotate-key-encryption-key.ts'
-import { openHome } from './home.ts'
-import { openPlatform } from './platform.ts'
+import { homePaths } from './home.ts'
+import { openExistingPlatform } from './platform.ts'
 
 const connectionsMax = 4
 
@@ -23,10 +23,10 @@ export interface RotatedKeys {
   readonly data: DataKeyRotation | null
 }
 
-/** Rotates the keys of an installation beside whatever serves it. Idempotent, goes on after an interruption; rejects as the rotations and `openPlatform` do. */
+/** Rotates the keys of an installation beside whatever serves it. Idempotent, goes on after an interruption; rejects as the rotations and `openExistingPlatform` do. */
 export async function rotateKeys(options: RotateKeysOptions): Promise<RotatedKeys> {
-  const home = openHome(options.directory)
-  const platform = await openPlatform(home, options.database)
+  const home = homePaths(options.directory)
+  const platform = await openExistingPlatform(home, options.database)
   const keeper = openPool(platform.roles.keeper, { applicationName: 'crossfade mcp rotation', connectionsMax })
   try {
     const keys = masterKeys({ defaultFile: home.masterKeyFile })

@@ -84,6 +84,12 @@ export const processErrors = {
     remedy: 'Use that one, or end it first.',
     retry: false,
   },
+  CF14017: {
+    sentence: 'There is no installation in {directory}.',
+    remedy:
+      'Run this where `crossfade mcp serve` runs, or name its database with --database or CROSSFADE_MCP_DATABASE_URL.',
+    retry: false,
+  },
   CF14016: {
     sentence: 'The database in {directory} cannot be started: {reason}.',
     remedy: 'Check the directory, or use a database of your own with --database or CROSSFADE_MCP_DATABASE_URL.',
