@@ -24,7 +24,13 @@ async function parsed(args: readonly string[]): Promise<{ code: number; text: st
 
 const commands = buildProgram(() => undefined).commands
 
-for (const name of [...commands.map((command) => command.name()), 'server token']) {
+/** A group has no help worth an example: its commands have. */
+const names = commands.flatMap((command) => {
+  const below = command.commands.map((inner) => `${command.name()} ${inner.name()}`)
+  return command.name() === 'mcp' ? below : [command.name(), ...below]
+})
+
+for (const name of names) {
   test(`crossfade ${name} --help shows what it does, an example and --json`, async () => {
     const { code, text } = await parsed([...name.split(' '), '--help'])
     assert.equal(code, 0)

@@ -81,7 +81,7 @@ function receivedOf(user: User, id: string): void {
   )
 }
 
-test('SI-06 SI-07 SI-20 a client of the SDK v1 works for each user with that user’s key', async () => {
+test('SI-06 SI-07 SI-20 M06 a client of the SDK v1 works for each user with that user’s key', async () => {
   for (const user of users) {
     const client = new LegacyClient({ name: 'v1', version: '1' })
     const transport = new LegacyTransport(new URL(user.url), {

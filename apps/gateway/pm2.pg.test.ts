@@ -1,7 +1,7 @@
 // PM2 itself. In a process of its own like tests of servers, for it keeps a daemon while it runs.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -132,6 +132,40 @@ test('SI-11 shared workers take connections on one port; the end of PM2 is their
     started.filter(({ pid }) => isAlive(pid)),
     [],
   )
+})
+
+test('SI-11 the workers themselves run under PM2, all services on one port and a service on its own, on one database', {
+  skip,
+}, async () => {
+  const [shared, own] = await freePorts(2)
+  const everything = write('gateway.config.cjs', ecosystemFile([], { ...places, workers: 2, port: shared! }))
+  const figma: EcosystemService[] = [{ serviceType: 'figma' as ServiceType, port: own! }]
+  const single = write('figma.config.cjs', ecosystemFile(figma, { ...places, perService: true }))
+  const environmentOfWorkers = { ...environment, CROSSFADE_MCP_HEALTH_CHECKS: 'off' }
+  await startAll({ ...options, environment: environmentOfWorkers, file: everything })
+  const started = await startAll({ ...options, environment: environmentOfWorkers, file: single })
+  assert.deepEqual(
+    started.map(({ name, status }) => [name, status]),
+    [
+      ['mcp-figma', 'online'],
+      ['mcp-gateway', 'online'],
+      ['mcp-gateway', 'online'],
+    ],
+  )
+  const readyz = (port: number) => ({ name: String(port), url: `http://127.0.0.1:${port}/readyz` })
+  assert.equal(healthExitCode(await checkHealth([readyz(shared!), readyz(own!)], 30_000)), 0)
+  // The service alone: instances of others are unknown on its port, and so is an instance without a token everywhere.
+  const instance = 'fig_user_1a2b3c4d_9f8e7d'
+  const ask = async (port: number, path: string) =>
+    (await fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST' })).status
+  assert.equal(await ask(own!, `/${instance}/`), 401)
+  assert.equal(await ask(own!, `/${instance}/github/`), 404)
+  assert.equal(await ask(shared!, `/${instance}/github/`), 401)
+  const pids = started.map(({ pid }) => pid)
+  command('delete', everything)
+  command('delete', single)
+  await until(() => pids.every((pid) => !isAlive(pid)))
+  await until(() => !existsSync(join(directory, '.crossfade', 'control', 'data', 'postmaster.pid')))
 })
 
 test('what PM2 can’t do is told with a remedy', { skip }, async () => {

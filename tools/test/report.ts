@@ -19,25 +19,26 @@ interface Diagnostic extends RunEvent {
 /** Shows the runs of all groups as one, and adds up their counts. */
 export class Report {
   readonly counts: Record<Count, number> = { tests: 0, suites: 0, pass: 0, fail: 0, cancelled: 0, skipped: 0, todo: 0 }
-  readonly #reporter = new spec()
+  readonly #reporters: InstanceType<typeof spec>[] = []
   readonly #started = Date.now()
 
-  constructor() {
-    this.#reporter.pipe(process.stdout, { end: false })
-  }
-
-  /** Shows a run and adds its counts. Resolves when the run has ended. */
+  /** Shows a run and adds its counts. Resolves when the run has ended. Several may be followed at once: each has a reporter of its own, which knows what belongs together. */
   async follow(run: AsyncIterable<RunEvent>): Promise<void> {
+    const reporter = new spec()
+    reporter.pipe(process.stdout, { end: false })
+    this.#reporters.push(reporter)
     for await (const event of run) {
       if (isSummaryLine(event)) this.#add(event.data.message)
-      else if (!this.#reporter.write(event)) await once(this.#reporter, 'drain')
+      else if (!reporter.write(event)) await once(reporter, 'drain')
     }
   }
 
   /** Prints the failing tests and the summary. */
   async close(files: { pure: number; database: number }): Promise<void> {
-    this.#reporter.end()
-    await once(this.#reporter, 'end')
+    for (const reporter of this.#reporters) {
+      reporter.end()
+      await once(reporter, 'end')
+    }
     const lines = countNames.map((name) => `ℹ ${name} ${this.counts[name]}`)
     process.stdout.write(`\n${lines.join('\n')}\nℹ duration_ms ${Date.now() - this.#started}\n`)
     const verdict = this.succeeded ? 'passed' : this.counts.tests === 0 ? 'no tests ran' : 'FAILED'

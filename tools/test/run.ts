@@ -2,6 +2,7 @@
 //
 // Pure tests share one process, which is many times faster than a process each. Tests on a real database get a
 // process each, three at a time, so that a killed server or a leaked connection stays with the test that caused it.
+// Both kinds run beside each other.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from 'node:test'
@@ -33,27 +34,28 @@ const consoleBuilt = buildConsole()
 if ([...pure, ...database].some((path) => /^(apps|packages\/(catalog|mcp|gateway))/.test(path))) ensureCatalogBuilt()
 
 const report = new Report()
-if (pure.length > 0) {
-  await report.follow(
-    runInSharedProcess(absolute(pure), { cwd: projectRoot, timeoutMs: fileTimeoutMs, name: values.name }),
-  )
-}
-if (database.length > 0) {
-  await report.follow(
-    run({
-      cwd: projectRoot,
-      files: absolute(database),
-      isolation: 'process',
-      concurrency: databaseConcurrency,
-      timeout: fileTimeoutMs,
-      execArgv: ['--disable-warning=ExperimentalWarning', '--test-force-exit'],
-      ...(values.name === undefined ? {} : { testNamePatterns: [values.name] }),
-    }) as AsyncIterable<RunEvent>,
-  )
-}
+await Promise.all([pure.length > 0 && report.follow(runPure()), database.length > 0 && report.follow(runDatabase())])
 await report.close({ pure: pure.length, database: database.length })
 if (!consoleBuilt) process.stdout.write('crossfade tests: FAILED: the console does not build, see above\n')
 process.exitCode = report.succeeded && consoleBuilt ? 0 : 1
+
+/** One process, busy all the time. */
+function runPure(): AsyncIterable<RunEvent> {
+  return runInSharedProcess(absolute(pure), { cwd: projectRoot, timeoutMs: fileTimeoutMs, name: values.name })
+}
+
+/** A process for each file, several at a time: they wait for their servers more than they compute. */
+function runDatabase(): AsyncIterable<RunEvent> {
+  return run({
+    cwd: projectRoot,
+    files: absolute(database),
+    isolation: 'process',
+    concurrency: databaseConcurrency,
+    timeout: fileTimeoutMs,
+    execArgv: ['--disable-warning=ExperimentalWarning', '--test-force-exit'],
+    ...(values.name === undefined ? {} : { testNamePatterns: [values.name] }),
+  }) as AsyncIterable<RunEvent>
+}
 
 /** Built for whoever tests an app; the other tests go on when it fails, and the run fails in the end. */
 function buildConsole(): boolean {
