@@ -16,6 +16,8 @@ const widths = [
 /** What Chromium says of every answer that is a refusal; refusals are part of the way. */
 const refusals = /Failed to load resource: the server responded with a status of (401|404|422)/
 
+const email = 'settled@example.org'
+
 suite('the services, to a new user', { skip }, () => {
   useBrowser()
   let acme: AcmeUpstream
@@ -119,15 +121,6 @@ suite('the services, to a new user', { skip }, () => {
       await page.locator('.tool-text', { hasText: '"account": "alice"' }).waitFor()
       await fits(page)
 
-      // Usage is written in batches; both calls come, and no third.
-      const requests = page.locator('.figure', { hasText: 'Requests' }).locator('.figure-value')
-      await until(async () => {
-        await page.goto(`${server.origin}/services/acme/usage`)
-        await requests.or(page.getByText('No call in the last')).waitFor()
-        return (await requests.isVisible()) && (await requests.textContent()) === '2'
-      })
-      await fits(page)
-
       for (const path of [
         '/instances',
         '/usage',
@@ -139,10 +132,19 @@ suite('the services, to a new user', { skip }, () => {
       ]) {
         await page.goto(`${server.origin}${path}`)
         await page.getByRole('heading').first().waitFor()
-        await page.waitForLoadState('networkidle')
+        await page.waitForFunction(() => document.querySelector('.loading') === null)
         assert.equal(await page.getByRole('alert').count(), 0, path)
         await fits(page)
       }
+
+      // Usage is written in batches; both calls come, and no third.
+      const requests = page.locator('.figure', { hasText: 'Requests' }).locator('.figure-value')
+      await until(async () => {
+        await page.goto(`${server.origin}/services/acme/usage`)
+        await requests.or(page.getByText('No call in the last')).waitFor()
+        return (await requests.isVisible()) && (await requests.textContent()) === '2'
+      })
+      await fits(page)
 
       await page.goto(`${server.origin}/services/acme`)
       await button('Replace key').click()
@@ -162,4 +164,119 @@ suite('the services, to a new user', { skip }, () => {
       await page.context().close()
     })
   }
+
+  test('SI-06 SI-07 tools are chosen, reworded and excluded, an instance is paused, tokens are made and revoked', async () => {
+    const page = await open('/', widths[0])
+    const button = (name: string | RegExp) => page.getByRole('button', { name })
+    const headers = { origin: server.origin }
+    const post = (path: string, data: unknown) => page.request.post(`${server.origin}/api/v1${path}`, { headers, data })
+    await post('/auth/sign-up/email', { name: 'Sam', email, password })
+    await post('/auth/sign-in/email', { email, password })
+    await post('/services/acme/authenticate', { apiKey: 'right-key' })
+    const tools = async () => {
+      const answer = await page.request.get(`${server.origin}/api/v1/services/acme/tools`)
+      return ((await answer.json()) as { tools: Record<string, unknown>[] }).tools
+    }
+
+    await page.goto(`${server.origin}/services/acme/tools`)
+    await button('Reword get_order').click()
+    await page.getByLabel('Description for clients').fill('Looks up an order by its number.')
+    await button('Exclude cancel_order').click()
+    await button('Save').click()
+    await page.getByText('Clients see the new selection.').waitFor()
+    assert.deepEqual(
+      (await tools()).map(({ name, description, listed, excluded }) => ({ name, description, listed, excluded })),
+      [
+        { name: 'get_order', description: 'Looks up an order by its number.', listed: true, excluded: false },
+        { name: 'cancel_order', description: 'Cancels one order.', listed: false, excluded: true },
+      ],
+    )
+
+    await page.getByRole('link', { name: 'Connection' }).click()
+    await button('New token').click()
+    await page.getByLabel('Name').fill('kitchen')
+    await page.getByLabel(/Put the secret into the address/).check()
+    await page.getByText('Addresses end up in histories').waitFor()
+    await button('Make the secret address').click()
+    const panel = page.getByRole('region', { name: 'Token kitchen' })
+    await panel.getByRole('button', { name: 'Copy address' }).click()
+    const secretUrl = await page.evaluate(() => navigator.clipboard.readText())
+    assert.equal(await callBySecret(secretUrl), 200)
+    await button(/hide the address/).click()
+
+    await button('Pause').click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Pause' }).click()
+    await page.getByText('Paused by you').waitFor()
+    assert.notEqual(await callBySecret(secretUrl), 200)
+    await button('Resume').click()
+    await page.getByText('Paused by you').waitFor({ state: 'detached' })
+    assert.equal(await callBySecret(secretUrl), 200)
+    await button('Revoke token kitchen').click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
+    await page.getByText('opens nothing any more').waitFor()
+    assert.equal(await callBySecret(secretUrl), 401)
+
+    await page.goto(`${server.origin}/account`)
+    await button('New API token').click()
+    await page.getByLabel('Name').fill('script')
+    await page.getByLabel('May read, not change anything').check()
+    await button('Make the API token').click()
+    await button('Copy API token').click()
+    const authorization = `Bearer ${await page.evaluate(() => navigator.clipboard.readText())}`
+    assert.equal((await server.api('GET', '/user/instances', undefined, { authorization })).status, 200)
+    assert.equal((await server.api('DELETE', '/services/acme/instance', undefined, { authorization })).status, 403)
+    await fits(page)
+    assert.deepEqual(troubles, [])
+    await page.context().close()
+  })
+
+  test('SI-08 an application that asks for access leads through the sign-in to consent, and an address of elsewhere to nowhere', async () => {
+    const page = await open('/', widths[1])
+    const signIn = async () => {
+      await page.getByLabel('E-mail address').fill(email)
+      await page.getByLabel('Password', { exact: true }).fill(password)
+      await page.getByRole('button', { name: 'Sign in' }).click()
+    }
+    await page.goto(`${server.origin}/sign-in?return=//127.0.0.1:9/stolen`)
+    await signIn()
+    await page.waitForURL(`${server.origin}/services`)
+    const { instances } = (await (await page.request.get(`${server.origin}/api/v1/user/instances`)).json()) as {
+      instances: { url: string }[]
+    }
+    await page.goto(`${server.origin}/account`)
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.waitForURL(/\/sign-in/)
+
+    const redirect = 'http://127.0.0.1:9/callback'
+    const registered = await server.api<{ client_id: string }>(
+      'POST',
+      '/auth/oauth2/register',
+      { client_name: 'Notes', redirect_uris: [redirect], token_endpoint_auth_method: 'none' },
+      { origin: server.origin },
+    )
+    const asked = new URLSearchParams({
+      response_type: 'code',
+      client_id: registered.body.client_id,
+      redirect_uri: redirect,
+      state: 'a state',
+      code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+      code_challenge_method: 'S256',
+      resource: instances[0]!.url,
+    })
+    await page.goto(`${server.origin}/api/v1/auth/oauth2/authorize?${asked}`)
+    await page.getByText('An application wants to connect').waitFor()
+    await signIn()
+    await page.getByRole('heading', { name: /Notes/ }).waitFor()
+    await page.getByRole('button', { name: 'Allow', exact: true }).waitFor()
+    assert.deepEqual(troubles, [])
+    await page.context().close()
+  })
 })
+
+/** Calls a tool by an address that has its secret in it; gives the HTTP status. */
+async function callBySecret(url: string): Promise<number> {
+  const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
+  const params = { name: 'get_order', arguments: { id: 'B-2' } }
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params })
+  return (await fetch(url, { method: 'POST', headers, body })).status
+}

@@ -13,6 +13,8 @@ const schema = {
     level: { type: 'integer', enum: [1, 2] },
     labels: { type: 'array', items: { type: 'string' } },
     either: { anyOf: [{ type: 'string' }, { type: 'object' }] },
+    title: { oneOf: [{ type: 'string' }, { type: 'integer' }] },
+    maybe: { anyOf: [{ type: 'integer' }, { type: 'null' }] },
     any: {},
     id: { type: 'string' },
   },
@@ -34,6 +36,8 @@ test('simple types are fields, everything else is JSON, and what is required com
       'level: choice',
       'labels: json',
       'either: json',
+      'title: text',
+      'maybe: integer',
       'any: json',
     ],
   )

@@ -37,9 +37,9 @@ function fieldOf(name: string, property: Schema, required: boolean): ArgumentFie
 }
 
 function kindOf(property: Schema, choices: number): ArgumentField['kind'] {
-  const types = (Array.isArray(property['type']) ? property['type'] : [property['type']]).filter(
-    (type) => type !== 'null',
-  )
+  const types = typesOf(property)
+  // A text is right wherever a text or another simple value is.
+  if (types.length > 1 && types.includes('string') && types.every((type) => simple.has(type))) return 'text'
   if (types.length !== 1) return 'json'
   if (choices > 0 && types[0] !== 'boolean') return 'choice'
   switch (types[0]) {
@@ -52,6 +52,19 @@ function kindOf(property: Schema, choices: number): ArgumentField['kind'] {
     default:
       return 'json'
   }
+}
+
+const simple: ReadonlySet<unknown> = new Set(['string', 'number', 'integer', 'boolean'])
+
+/** Which types a value may have, apart from null; `undefined` among them for what says none. */
+function typesOf(property: Schema): unknown[] {
+  const union = property['type'] === undefined ? (property['anyOf'] ?? property['oneOf']) : undefined
+  const types = Array.isArray(union)
+    ? union.flatMap((one) => (isObject(one) && one['enum'] === undefined ? typesOf(one) : [undefined]))
+    : Array.isArray(property['type'])
+      ? property['type']
+      : [property['type']]
+  return [...new Set(types)].filter((type) => type !== 'null')
 }
 
 function placeholderOf(property: Schema, kind: ArgumentField['kind']): string {

@@ -11,7 +11,7 @@ import { Connection } from '../parts/connection.tsx'
 import { MintedPanel } from '../parts/minted.tsx'
 import { ServiceUsage } from '../parts/service-usage.tsx'
 import { ToolSelection } from '../parts/tool-selection.tsx'
-import { TryTool } from '../parts/try-tool.tsx'
+import { NoOperations, TryTool } from '../parts/try-tool.tsx'
 import { write } from '../requests.ts'
 import { authorizationFailure, authWord, categoryWord, healthWord, plural } from '../words.ts'
 
@@ -136,6 +136,7 @@ function Connected({
     case 'try':
       return <TryTool service={service} />
     case 'tools':
+      if (service.operations === 0) return <NoOperations service={service} />
       return (
         <ToolSelection key={data.instance.updatedAt} service={service} instance={data.instance} onSaved={onChanged} />
       )
@@ -196,6 +197,7 @@ function Tabs({ serviceType, tab }: { serviceType: string; tab: ServiceTab }) {
 /** Before one connects: what one would get. */
 function WhatItGives({ service }: { service: ServiceDetail }): ReactNode {
   const rest = service.operations - service.tools.length
+  if (service.operations === 0) return <NoOperations service={service} />
   return (
     <Card title="Its tools" aside={rest > 0 && `${plural(rest, 'more operation')} by search`} flush>
       <ul className="tool-list">

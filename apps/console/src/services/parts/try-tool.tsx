@@ -21,6 +21,7 @@ export function TryTool({ service }: { service: ServiceDetail }) {
     `/services/${service.serviceType}/tools?${new URLSearchParams({ search: settled, limit: String(foundMax) })}`,
   )
   const tools = data?.tools.filter((tool) => !tool.excluded) ?? []
+  if (service.operations === 0) return <NoOperations service={service} />
   return (
     <div className="try">
       <Card title="Tool" flush>
@@ -61,6 +62,15 @@ export function TryTool({ service }: { service: ServiceDetail }) {
         <OneTool key={chosen} serviceType={service.serviceType} name={chosen} />
       )}
     </div>
+  )
+}
+
+/** Of a service that is an MCP server itself the catalog knows no tools. */
+export function NoOperations({ service }: { service: ServiceDetail }) {
+  return (
+    <Empty title={`${service.displayName} tells its tools itself`}>
+      <p>It is an MCP server: its tools show up in your client once its address is pasted there.</p>
+    </Empty>
   )
 }
 
