@@ -12,6 +12,14 @@ const calm = { crash: 0, stall: 0, critical: 0, callFailure: 0, slowCall: 0.02, 
 /** Needs a process that stands still between the order and the act, and is overtaken twice; too rare for every run of the tests. */
 const rare = ['skip-fence-epoch', 'stale-journal']
 
+/** Lives that are known to notice, so that nobody waits for the first: the others are tried when a change of the engine has moved it. */
+const noticingSeeds: Readonly<Record<string, number>> = {
+  'skip-lease-epoch': 108,
+  'fence-without-drain': 30,
+  'position-ahead': 13,
+  'acknowledge-received': 7,
+}
+
 test('the same seed gives the same run', async () => {
   const [one, two] = [await simulate({ seed: first }), await simulate({ seed: first })]
   assert.equal(one.trace, two.trace)
@@ -29,7 +37,7 @@ test(`DM-16 D10 D11 D17: ${seeds} lives of a migration from seed ${first} on, wi
 
 for (const sabotage of sabotages.filter((each) => !rare.includes(each))) {
   test(`the simulation notices: ${sabotage}`, async () => {
-    for (let seed = 1; seed <= livesMax; seed += 1) {
+    for (const seed of [noticingSeeds[sabotage] ?? 1, ...Array.from({ length: livesMax }, (_, n) => n + 1)]) {
       for (const faults of [{}, calm]) {
         const { violations } = await simulate({ seed, sabotage, faults })
         if (violations.length > 0) return
