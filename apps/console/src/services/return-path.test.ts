@@ -15,6 +15,8 @@ test('sign-in leads nobody to another origin, however it is spelled', () => {
   const others = [
     'https://evil.example/x',
     '//evil.example',
+    '//evil.example/services/x',
+    '/\\evil.example/services/x',
     '/\\evil.example',
     '\\\\evil.example',
     '/\t/evil.example',
