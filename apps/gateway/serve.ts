@@ -9,9 +9,7 @@ import { type Home, markServer, openHome, readServerMark, writePrivateFile } fro
 import { openPlatform, type Platform } from './platform.ts'
 import { prepareInstallation, tellOfCatalog } from './prepare.ts'
 import { serveCatalog } from './served-catalog.ts'
-import { startWorker } from './worker.ts'
 import type { WorkerSettings } from './worker-settings.ts'
-import { startWorkers } from './workers.ts'
 
 export interface ServeOptions extends Omit<WorkerSettings, 'roles' | 'secrets' | 'shared' | 'onlyService' | 'baseUrl'> {
   /** Administrator's URL of a database of one's own; else CROSSFADE_MCP_DATABASE_URL, else an embedded one. */
@@ -54,12 +52,15 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const baseUrl = publicAddress(options)
   const home = openHome(options.directory)
   refuseSecondServer(home)
+  // Loaded while the database is waited for.
+  const serving = options.workers === 1 ? import('./worker.ts') : import('./workers.ts')
+  serving.catch(() => undefined)
   const platform = await openPlatform(home, options.database, options)
   try {
     const served = await serveCatalog(home)
     for (const finding of served.opened.findings) options.logger.warn({ finding }, finding.message)
     const secrets = await prepareInstallation(platform, home, served, baseUrl)
-    const running = await startServing(options, settingsOf(options, platform, secrets, baseUrl))
+    const running = await startServing(options, settingsOf(options, platform, secrets, baseUrl), await serving)
     await mintOwnerToken(platform, home)
     const unmark = markServer(home, { url: baseUrl, pid: process.pid })
     let closed: Promise<void> | null = null
@@ -119,9 +120,13 @@ function settingsOf(
   return { ...rest, roles: platform.roles, secrets, shared: workers > 1, onlyService: null, baseUrl }
 }
 
-async function startServing(options: ServeOptions, settings: WorkerSettings): Promise<Serve> {
-  if (options.workers > 1) {
-    return startWorkers({
+async function startServing(
+  options: ServeOptions,
+  settings: WorkerSettings,
+  serving: typeof import('./worker.ts') | typeof import('./workers.ts'),
+): Promise<Serve> {
+  if ('startWorkers' in serving) {
+    return serving.startWorkers({
       count: options.workers,
       settings,
       onDeath: (death) => options.logger.error(death, 'a worker has ended; another takes its place'),
@@ -129,7 +134,7 @@ async function startServing(options: ServeOptions, settings: WorkerSettings): Pr
   }
   const collector = process.env['OTEL_EXPORTER_OTLP_ENDPOINT']
   const stopTracing = collector ? await startTracing(collector, settings.version) : null
-  const worker = await startWorker(settings, options.logger)
+  const worker = await serving.startWorker(settings, options.logger)
   return {
     pids: [process.pid],
     async stop() {

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { join } from 'node:path'
+import { getCompileCacheDir } from 'node:module'
+import { dirname, join } from 'node:path'
 import { fail, reasonOf } from '@crossfade/model/failure.ts'
 import { answerScrapes } from './metrics-exchange.ts'
 import type { FromWorker, ToWorker, WorkerSettings } from './worker-settings.ts'
@@ -34,6 +35,7 @@ export async function startWorkers(options: WorkerPoolOptions): Promise<WorkerPo
   const start = async (restartMs: number): Promise<void> => {
     const child = fork(join(import.meta.dirname, 'worker-main.ts'), [], {
       execArgv: ['--disable-warning=ExperimentalWarning'],
+      env: { ...process.env, ...compileCache() },
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
@@ -72,6 +74,12 @@ export async function startWorkers(options: WorkerPoolOptions): Promise<WorkerPo
     },
     stop,
   }
+}
+
+/** What this process has compiled its workers need not compile again. */
+function compileCache(): Record<string, string> {
+  const directory = getCompileCacheDir()
+  return directory === undefined ? {} : { NODE_COMPILE_CACHE: dirname(directory) }
 }
 
 /** Hands the settings over the channel, never by arguments or environment: others may read those. */

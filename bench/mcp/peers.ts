@@ -94,10 +94,10 @@ async function listens(port: number): Promise<void> {
   const until = performance.now() + startMsMax
   for (;;) {
     const socket = connect(port, '127.0.0.1')
-    const isOpen = await Promise.race([
-      once(socket, 'connect').then(() => true),
-      once(socket, 'error').then(() => false),
-    ])
+    const isOpen = await new Promise<boolean>((resolve) => {
+      socket.once('connect', () => resolve(true))
+      socket.once('error', () => resolve(false))
+    })
     socket.destroy()
     if (isOpen) return
     if (performance.now() > until) throw new Error(`nothing listens on port ${port} after ${startMsMax / 1_000} s`)

@@ -17,14 +17,14 @@ const { values } = parseArgs({
   options: {
     only: { type: 'string' },
     quick: { type: 'boolean', default: false },
-    soak: { type: 'string', default: '120' },
+    soak: { type: 'string', default: '90' },
     peers: { type: 'boolean', default: true },
     json: { type: 'boolean', default: false },
   },
   allowNegative: true,
 })
 const rounds = values.quick ? 1 : 3
-const seconds = values.quick ? 2 : 8
+const seconds = values.quick ? 2 : 5
 const wanted = values.only?.split(',')
 const peers = findOrInstallNpmPackages(peerPackages)
 const programs = values.peers && 'path' in peers ? peers.path : null

@@ -1,7 +1,7 @@
 // Compiling takes the processor for seconds: a process that serves has it done by another.
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { buildSnapshot, isCurrent } from './build.ts'
+import { isCurrent } from './is-current.ts'
 
 const buildMsMax = 120_000
 
@@ -14,5 +14,7 @@ export async function buildSnapshotApart(directories: readonly string[], file: s
 
 if (process.argv[1] === import.meta.filename) {
   const [file, ...directories] = process.argv.slice(2)
+  // The compiler is loaded where it is used.
+  const { buildSnapshot } = await import('./build.ts')
   buildSnapshot(directories, file!)
 }

@@ -52,11 +52,6 @@ export function buildSnapshot(
   }
 }
 
-/** Whether `file` is of the services of `directories` as they are now. Milliseconds for a few services; reads their files. */
-export function isCurrent(directories: readonly string[], file: string): boolean {
-  return headOf(file)?.sources === sourcesDigest(directories)
-}
-
 function headOf(file: string): SnapshotHead | null {
   try {
     return readHead(file)
