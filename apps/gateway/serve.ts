@@ -5,6 +5,7 @@ import { openPool } from '@crossfade/mcp-database/pool.ts'
 import { fail } from '@crossfade/model/failure.ts'
 import { startTracing } from '@crossfade/telemetry/tracing.ts'
 import type { Logger } from 'pino'
+import { keepHeapSmall } from './heap.ts'
 import { type Home, markServer, openHome, readServerMark, writePrivateFile } from './home.ts'
 import { openPlatform, type Platform } from './platform.ts'
 import { prepareInstallation, tellOfCatalog } from './prepare.ts'
@@ -49,6 +50,7 @@ interface Serve {
  */
 export async function serve(options: ServeOptions): Promise<Serving> {
   const begun = performance.now()
+  keepHeapSmall()
   const baseUrl = publicAddress(options)
   const home = openHome(options.directory)
   refuseSecondServer(home)

@@ -5,6 +5,7 @@ import { limitSettings } from '@crossfade/mcp/limits/settings.ts'
 import { Failure, reasonOf } from '@crossfade/model/failure.ts'
 import { createLogger } from '@crossfade/telemetry/logger.ts'
 import { startTracing } from '@crossfade/telemetry/tracing.ts'
+import { keepHeapSmall } from './heap.ts'
 import { openHome } from './home.ts'
 import { openPlatform, type Platform } from './platform.ts'
 import { prepareInstallation } from './prepare.ts'
@@ -15,6 +16,7 @@ import type { FromWorker, ToWorker, WorkerSettings } from './worker-settings.ts'
 const { values } = parseArgs({
   options: { service: { type: 'string' }, port: { type: 'string' }, shared: { type: 'boolean', default: false } },
 })
+keepHeapSmall()
 let worker: Worker | null = null
 let platform: Platform | null = null
 let stopTracing: (() => Promise<void>) | null = null

@@ -10,8 +10,8 @@ import type { WorkerSettings } from './worker-settings.ts'
 export interface WorkerParts {
   readonly served: ServedCatalog
   readonly edge: Edge
-  /** Loaded beside what is served already. Rejects with what kept it from loading. */
-  readonly api: Promise<GatewayApi>
+  /** Loads the API; its libraries take the processor for some hundred milliseconds. Rejects with what keeps it from loading. */
+  loadApi(): Promise<GatewayApi>
   /** Closes everything in the reverse of the order in which it was opened. Idempotent. */
   close(): Promise<void>
 }
@@ -27,10 +27,11 @@ export async function openWorkerParts(settings: WorkerSettings, logger: Logger):
     const served = await serveCatalog(home, settings.onlyService)
     const foundation = await openFoundation(settings, home, served, closing, logger)
     const { edge, ...runtime } = await openRuntime(settings, served, foundation, closing, logger)
-    const api = import('./worker-api.ts').then(({ openApi }) =>
-      openApi(settings, home, served, { ...foundation, ...runtime }, closing, logger),
-    )
-    return { served, edge, api, close }
+    const loadApi = async () => {
+      const { openApi } = await import('./worker-api.ts')
+      return openApi(settings, home, served, { ...foundation, ...runtime }, closing, logger)
+    }
+    return { served, edge, loadApi, close }
   } catch (error) {
     await close()
     throw error

@@ -9,6 +9,8 @@ import type { WorkerSettings } from './worker-settings.ts'
 
 /** Requests under way when a worker is told to stop get this long. */
 const closeMsMax = 5_000
+/** The API is loaded when it is first asked for, or this long after the start: instances are served from the first moment. */
+const apiMsMax = 1_000
 
 export interface Worker {
   readonly port: number
@@ -20,17 +22,23 @@ export interface Worker {
 /** Starts serving instances, API and console. Rejects with the coded failure of what could not start; what had started is closed then. */
 export async function startWorker(settings: WorkerSettings, logger: Logger): Promise<Worker> {
   const parts = await openWorkerParts(settings, logger)
-  const { served, edge, api } = parts
+  const { served, edge } = parts
   let loaded: GatewayApi | null = null
-  api.then(
-    (ready) => {
-      loaded = ready
-    },
-    (error: unknown) => logger.error({ err: error }, 'the API could not be loaded'),
-  )
+  let loading: Promise<void> | null = null
+  const loadApi = () => {
+    loading ??= parts.loadApi().then(
+      (api) => {
+        loaded = api
+      },
+      (error: unknown) => logger.error({ err: error }, 'the API could not be loaded'),
+    )
+    return loading
+  }
+  const soon = setTimeout(loadApi, apiMsMax)
   const servers: Server[] = []
   const close = async () => {
-    await api.catch(() => undefined)
+    clearTimeout(soon)
+    await loading
     await Promise.all(servers.splice(0).map((server) => closeServer(server, closeMsMax)))
     await parts.close()
   }
@@ -38,12 +46,11 @@ export async function startWorker(settings: WorkerSettings, logger: Logger): Pro
   const listen = async (port: number, fixedService: ServiceType | null) => {
     const server = edgeServer((request: IncomingMessage, response: ServerResponse) => {
       if (edge.handle(request, response, fixedService)) return
-      if (loaded) loaded.routing(request, response)
-      else
-        api.then(
-          (ready) => ready.routing(request, response),
-          () => response.writeHead(503).end(),
-        )
+      if (loaded) return loaded.routing(request, response)
+      void loadApi().then(() => {
+        if (loaded) loaded.routing(request, response)
+        else response.writeHead(503, { 'retry-after': '5' }).end()
+      })
     })
     const taken = await listenOn(server, { host: settings.host, port, shared: settings.shared })
     servers.push(server)
