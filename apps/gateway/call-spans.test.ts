@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { after, before, suite, test } from 'node:test'
+import { after, suite, test } from 'node:test'
 import { sessionOf } from '@crossfade/mcp/limits/testing.ts'
 import type { ToolCall, ToolCaller } from '@crossfade/mcp/upstream/upstream.ts'
-import { context, propagation, SpanStatusCode, trace } from '@opentelemetry/api'
+import { SpanStatusCode } from '@opentelemetry/api'
 import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node'
 import { withSpans } from './call-spans.ts'
@@ -26,15 +26,9 @@ function callerThat(answer: (call: ToolCall) => ReturnType<ToolCaller['call']>) 
   return { call: answer, close: () => Promise.resolve(), breakers: () => 'kept' }
 }
 
-// A suite of its own: what is registered is the process's, and other tests of this process register theirs.
+// Nothing is registered for the whole process, where other tests have spans of their own.
 suite('spans of calls', () => {
-  before(() => provider.register())
-  after(async () => {
-    await provider.shutdown()
-    trace.disable()
-    propagation.disable()
-    context.disable()
-  })
+  after(() => provider.shutdown())
 
   test('a call is a span below the one that the client named, and the upstream is told of the call’s own', async () => {
     exporter.reset()
@@ -44,7 +38,7 @@ suite('spans of calls', () => {
         told = call.traceparent
         return { result: { content: [] }, statusCode: 503, errorCode: 'CF13336' }
       }),
-      true,
+      provider.getTracer('test'),
     )
     assert.equal(caller.breakers(), 'kept')
     await caller.call(callOf({ traceparent: `00-${traceId}-${clientSpan}-01` }))
@@ -62,10 +56,10 @@ suite('spans of calls', () => {
   test('without a parent a trace begins here; a call that is given up ends its span; when tracing is off the caller is left alone', async () => {
     exporter.reset()
     const aborted = callerThat(() => Promise.reject(new Error('aborted')))
-    await assert.rejects(withSpans(aborted, true).call(callOf()), { message: 'aborted' })
+    await assert.rejects(withSpans(aborted, provider.getTracer('test')).call(callOf()), { message: 'aborted' })
     const [span] = exporter.getFinishedSpans()
     assert.equal(span!.parentSpanContext, undefined)
     assert.equal(span!.status.code, SpanStatusCode.ERROR)
-    assert.equal(withSpans(aborted, false), aborted)
+    assert.equal(withSpans(aborted, null), aborted)
   })
 })

@@ -1,5 +1,17 @@
 import type { ToolCaller } from '@crossfade/mcp/upstream/upstream.ts'
-import { propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import {
+  defaultTextMapGetter,
+  defaultTextMapSetter,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api'
+import { W3CTraceContextPropagator } from '@opentelemetry/core'
+
+/** What MCP clients send is W3C trace context, whatever else this process may propagate. */
+const traceContext = new W3CTraceContextPropagator()
 
 /** Whether spans go anywhere: OTEL_EXPORTER_OTLP_ENDPOINT says where, to `startTracing` of packages/telemetry. */
 export function tracingIsOn(environment: NodeJS.ProcessEnv = process.env): boolean {
@@ -10,12 +22,17 @@ export function tracingIsOn(environment: NodeJS.ProcessEnv = process.env): boole
  * One span for each tool call, by hand: below the span that the client names in `_meta.traceparent`, and above whatever the upstream makes of the `traceparent` it is sent.
  * Holds service, instance, tool, status and code; no argument, no answer. When tracing is off the caller comes back as it is, and costs nothing. `caller` must be a plain object.
  */
-export function withSpans<Caller extends ToolCaller>(caller: Caller, on: boolean = tracingIsOn()): Caller {
-  if (!on) return caller
-  const tracer = trace.getTracer('crossfade-mcp')
+export function withSpans<Caller extends ToolCaller>(
+  caller: Caller,
+  tracer: Tracer | null = tracingIsOn() ? trace.getTracer('crossfade-mcp') : null,
+): Caller {
+  if (tracer === null) return caller
   const call: ToolCaller['call'] = async (given) => {
     const { session, tool, traceparent } = given
-    const parent = traceparent === undefined ? ROOT_CONTEXT : propagation.extract(ROOT_CONTEXT, { traceparent })
+    const parent =
+      traceparent === undefined
+        ? ROOT_CONTEXT
+        : traceContext.extract(ROOT_CONTEXT, { traceparent }, defaultTextMapGetter)
     const span = tracer.startSpan(
       `tools/call ${tool.name}`,
       {
@@ -30,7 +47,7 @@ export function withSpans<Caller extends ToolCaller>(caller: Caller, on: boolean
       parent,
     )
     const carrier: Record<string, string> = {}
-    propagation.inject(trace.setSpan(parent, span), carrier)
+    traceContext.inject(trace.setSpan(parent, span), carrier, defaultTextMapSetter)
     const own = carrier['traceparent']
     try {
       const outcome = await caller.call(own === undefined ? given : { ...given, traceparent: own })
