@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { sabotages } from './model-database.ts'
 import { simulate } from './simulate.ts'
 
-const seeds = Number(process.env['CROSSFADE_SIMULATIONS'] ?? 150)
+const seeds = Number(process.env['CROSSFADE_SIMULATIONS'] ?? 60)
 const first = Number(process.env['CROSSFADE_SEED'] ?? 1)
 /** A sabotage must be noticed within so many lives. */
 const livesMax = 200
