@@ -7,7 +7,7 @@ import { createProbe } from '@crossfade/mcp/health/probe.ts'
 import { maintenanceJobs } from '@crossfade/mcp/maintenance/jobs.ts'
 import { startKeeper } from '@crossfade/mcp/maintenance/keeper.ts'
 import { guardedConnector } from '@crossfade/mcp/upstream/address-guard.ts'
-import { openPool } from '@crossfade/mcp-database/pool.ts'
+import { withPool } from '@crossfade/mcp-database/pool.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { ServedCatalog } from './served-catalog.ts'
@@ -40,8 +40,11 @@ export function startDuties(settings: WorkerSettings, served: ServedCatalog, kee
     onTrouble: (job, reason) => logger.error({ job, reason }, 'upkeep failed; it is tried again'),
   })
   async function endOldSessions(): Promise<void> {
-    const accounts = openPool(settings.roles.accounts, { applicationName: 'crossfade mcp clean-up', connectionsMax: 1 })
-    await cleanUpAccounts(accounts).finally(() => accounts.end())
+    await withPool(
+      settings.roles.accounts,
+      { applicationName: 'crossfade mcp clean-up', connectionsMax: 1 },
+      cleanUpAccounts,
+    )
   }
   const receiver = settings.alertsUrl === null ? null : webhook(settings.alertsUrl, connect)
   const alerts = watchAlerts({ pool: keeper, receiver })

@@ -1,5 +1,5 @@
 import { registryRows } from '@crossfade/catalog/registry.ts'
-import { openPool } from '@crossfade/mcp-database/pool.ts'
+import { withPool } from '@crossfade/mcp-database/pool.ts'
 import { syncRegistry } from '@crossfade/mcp-database/sync-registry.ts'
 import { hasStoredKeys } from '@crossfade/vault/check-keys.ts'
 import { masterKeys } from '@crossfade/vault/master-keys.ts'
@@ -41,11 +41,6 @@ export async function tellOfCatalog(platform: Platform, served: ServedCatalog): 
   await asKeeper(platform, (keeper) => syncRegistry(keeper, registryRows(served.catalog), served.catalog.digest))
 }
 
-async function asKeeper<Result>(platform: Platform, work: (keeper: Pool) => Promise<Result>): Promise<Result> {
-  const keeper = openPool(platform.roles.keeper, { applicationName: 'crossfade mcp start', connectionsMax: 1 })
-  try {
-    return await work(keeper)
-  } finally {
-    await keeper.end()
-  }
+function asKeeper<Result>(platform: Platform, work: (keeper: Pool) => Promise<Result>): Promise<Result> {
+  return withPool(platform.roles.keeper, { applicationName: 'crossfade mcp start', connectionsMax: 1 }, work)
 }

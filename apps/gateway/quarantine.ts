@@ -1,5 +1,5 @@
 import { approve, type QuarantinedTool, quarantinedTools } from '@crossfade/mcp/remote/database-pins.ts'
-import { openPool } from '@crossfade/mcp-database/pool.ts'
+import { withPool } from '@crossfade/mcp-database/pool.ts'
 import { fail } from '@crossfade/model/failure.ts'
 import type { Pool } from 'pg'
 import { homePaths } from './home.ts'
@@ -33,11 +33,6 @@ async function asKeeper<Result>(
   work: (keeper: Pool) => Promise<Result>,
 ): Promise<Result> {
   const platform = await openExistingPlatform(homePaths(), options.database)
-  const keeper = openPool(platform.roles.keeper, { applicationName: 'crossfade mcp', connectionsMax: 1 })
-  try {
-    return await work(keeper)
-  } finally {
-    await keeper.end()
-    await platform.release()
-  }
+  const connection = { applicationName: 'crossfade mcp quarantine', connectionsMax: 1 }
+  return withPool(platform.roles.keeper, connection, work).finally(() => platform.release())
 }

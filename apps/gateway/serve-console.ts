@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { consoleFiles } from '@crossfade/http-api/console-files.ts'
 import { fail } from '@crossfade/model/failure.ts'
 import fastifyStatic from '@fastify/static'
 import type { GatewayApi } from './api-parts.ts'
@@ -7,17 +8,7 @@ import type { GatewayApi } from './api-parts.ts'
 /** Serves the built console: a single page, whose router knows the address. Nothing is served where it was not built. */
 export async function serveConsole(api: GatewayApi, directory: string): Promise<void> {
   if (!existsSync(join(directory, 'index.html'))) return
-  await api.register(fastifyStatic, {
-    root: directory,
-    wildcard: false,
-    setHeaders: (response, path) => {
-      response.header('cache-control', path.includes('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache')
-      response.header(
-        'content-security-policy',
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
-      )
-    },
-  })
+  await api.register(fastifyStatic, consoleFiles(directory))
   api.get('/*', { config: { needs: 'nobody' }, schema: { hide: true } }, (request, reply) => {
     const path = request.url.split('?')[0]!
     if (path.startsWith('/api/') || !request.headers.accept?.includes('text/html')) {

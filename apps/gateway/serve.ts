@@ -1,7 +1,7 @@
 // One installation: database, master key, registry, workers, and the owner's token for the command line.
 import { hostname } from 'node:os'
 import { createLocalOwner } from '@crossfade/accounts/local-owner.ts'
-import { openPool } from '@crossfade/mcp-database/pool.ts'
+import { withPool } from '@crossfade/mcp-database/pool.ts'
 import { fail } from '@crossfade/model/failure.ts'
 import { startTracing } from '@crossfade/telemetry/tracing.ts'
 import type { Logger } from 'pino'
@@ -148,11 +148,12 @@ async function startServing(
 
 /** The command line of this directory acts as the owner. Each start makes a token anew and ends the one before. */
 async function mintOwnerToken(platform: Platform, home: Home): Promise<void> {
-  const accounts = openPool(platform.roles.accounts, { applicationName: 'crossfade mcp owner', connectionsMax: 1 })
-  try {
-    const { secret } = await createLocalOwner(accounts, `command line of ${hostname()}`)
-    writePrivateFile(home.ownerTokenFile, secret)
-  } finally {
-    await accounts.end()
-  }
+  await withPool(
+    platform.roles.accounts,
+    { applicationName: 'crossfade mcp owner', connectionsMax: 1 },
+    async (accounts) => {
+      const { secret } = await createLocalOwner(accounts, `command line of ${hostname()}`)
+      writePrivateFile(home.ownerTokenFile, secret)
+    },
+  )
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import { describeComponents } from './openapi/describe.ts'
+import { describeComponents } from '@crossfade/http-api/describe-api.ts'
 import { type TestServer, testServer } from './testing.ts'
 
 interface Operation {

@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { MigrationService } from '@crossfade/engine/contract.ts'
+import { consoleFiles } from '@crossfade/http-api/console-files.ts'
+import { describeComponents } from '@crossfade/http-api/describe-api.ts'
 import { fail } from '@crossfade/model/failure.ts'
 import fastifyStatic from '@fastify/static'
 import fastifySwagger from '@fastify/swagger'
@@ -8,7 +10,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyReply, type FastifyRequest
 import type { Api } from './api.ts'
 import { type Access, authenticate, type Caller, type Role, requireRole } from './authentication.ts'
 import { createMetrics } from './metrics.ts'
-import { describeAccess, describeComponents } from './openapi/describe.ts'
+import { describeRole, meanings } from './openapi/describe.ts'
 import type { Planning } from './planning.ts'
 import { problemOf, statusOf } from './problems.ts'
 import { commandRoutes } from './routes/commands.ts'
@@ -90,9 +92,9 @@ export async function createServer(options: ServerOptions): Promise<Api> {
       security: [{ bearer: [] }],
       tags: [...apiTags],
     },
-    transform: describeAccess as never,
+    transform: describeRole as never,
     transformObject: (document) =>
-      describeComponents(('openapiObject' in document ? document.openapiObject : {}) as never) as never,
+      describeComponents(('openapiObject' in document ? document.openapiObject : {}) as never, meanings) as never,
   })
 
   app.setErrorHandler((error, request, reply) => {
@@ -168,17 +170,7 @@ function isWelcome(request: FastifyRequest, access: Access): boolean {
 
 /** The console is a single page: what is no file of its own is answered with the page, whose router knows the address. */
 async function serveConsole(app: Api, directory: string): Promise<void> {
-  await app.register(fastifyStatic, {
-    root: directory,
-    wildcard: false,
-    setHeaders: (response, path) => {
-      response.header('cache-control', path.includes('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache')
-      response.header(
-        'content-security-policy',
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
-      )
-    },
-  })
+  await app.register(fastifyStatic, consoleFiles(directory))
   const page = { config: { access: 'open' as const }, schema: { hide: true } }
   for (const path of ['/migrations', '/migrations/*', '/workers', '/sign-in']) {
     app.get(path, page, (_request, reply) => reply.sendFile('index.html'))

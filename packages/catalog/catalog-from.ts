@@ -8,8 +8,8 @@ import type { Catalog, Service } from './catalog.ts'
 import { catalogFinding } from './catalog-finding.ts'
 import { type SearchIndex, searchIndex } from './search.ts'
 import { shippedSnapshotFile } from './snapshot/format.ts'
-import { readHead, readSnapshot, type Snapshot } from './snapshot/read.ts'
-import { sourcesDigest } from './snapshot/sources-digest.ts'
+import { isCurrent } from './snapshot/is-current.ts'
+import { readSnapshot, type Snapshot } from './snapshot/read.ts'
 import { sha256 } from './tool-digest.ts'
 
 export interface CatalogSources {
@@ -71,17 +71,9 @@ export async function openCatalog(
 
 /** The compiler is loaded only when there is something to compile: serving does without it. */
 async function compileIfChanged(directories: readonly string[], file: string): Promise<void> {
-  if (sourcesOf(file) === sourcesDigest(directories)) return
+  if (isCurrent(directories, file)) return
   const { buildSnapshot } = await import('./snapshot/build.ts')
   buildSnapshot(directories, file)
-}
-
-function sourcesOf(file: string): string | null {
-  try {
-    return readHead(file).sources
-  } catch {
-    return null
-  }
 }
 
 /** A catalog of these services. Of two with one type or one port the earlier stays. */

@@ -27,3 +27,17 @@ export function openPool(url: string, options: PoolOptions): pg.Pool {
   pool.on('connect', (client) => client.on('error', () => undefined))
   return pool
 }
+
+/** Opens a pool for one piece of work, and ends it whatever becomes of that. */
+export async function withPool<Result>(
+  url: string,
+  options: PoolOptions,
+  work: (pool: pg.Pool) => Promise<Result>,
+): Promise<Result> {
+  const pool = openPool(url, options)
+  try {
+    return await work(pool)
+  } finally {
+    await pool.end()
+  }
+}

@@ -8,6 +8,8 @@ export const allowedImports: Readonly<Record<string, readonly string[]>> = {
   'packages/pipeline': ['packages/model', 'packages/routing'],
   'packages/embedded': ['packages/model'],
   'packages/telemetry': ['packages/model'],
+  // What the two servers' APIs have alike.
+  'packages/http-api': ['packages/model'],
   'packages/postgres': ['packages/model', 'packages/pipeline', 'packages/routing'],
   'packages/client': ['packages/model', 'packages/routing'],
   'packages/plan': ['packages/model', 'packages/pipeline', 'packages/routing'],

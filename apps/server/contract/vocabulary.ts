@@ -1,24 +1,13 @@
+import { nullable, type Problem, ProblemSchema, record, TimeSchema, word } from '@crossfade/http-api/schema-words.ts'
 import type { ErrorCode } from '@crossfade/model/error-codes.ts'
 import type { ShardId } from '@crossfade/model/ids.ts'
 import { stages } from '@crossfade/model/stage.ts'
 import type { Topology } from '@crossfade/routing/topology.ts'
-import { type Static, type TSchema, Type } from 'typebox'
+import { Type } from 'typebox'
+
+export { nullable, type Problem, ProblemSchema, record, TimeSchema, word }
 
 /** The small words that all messages of the API share. */
-
-export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
-
-/**
- * An object whose keys are data. Not `Type.Record`: that matches keys by a pattern, and the serialiser leaves out those that it does not match, such as a
- * column's name with a line end in it.
- */
-export const record = <T extends TSchema>(values: T) =>
-  Type.Unsafe<Record<string, Static<T>>>({ type: 'object', additionalProperties: values })
-
-/** One of a fixed list of words. */
-export function word<const Words extends readonly string[]>(words: Words, options: Record<string, unknown> = {}) {
-  return Type.Unsafe<Words[number]>({ type: 'string', enum: [...words], ...options })
-}
 
 export const StageSchema = word(stages, { title: 'Stage', description: 'A rung of the ladder.' })
 export const SideSchema = word(['source', 'target'] as const, { title: 'Side' })
@@ -26,23 +15,11 @@ export const ShardSchema = Type.Unsafe<ShardId>({
   type: 'string',
   description: 'A database as the plan names it: `source/a`.',
 })
-export const TimeSchema = Type.String({ format: 'date-time' })
 export const CodeSchema = Type.Unsafe<ErrorCode>({
   type: 'string',
   pattern: '^CF\\d{4}$',
   description: 'See docs/reference/errors.md.',
 })
-
-export const ProblemSchema = Type.Object(
-  {
-    code: Type.String({ description: 'A code of docs/reference/errors.md.' }),
-    message: Type.String({ description: 'What happened, in one sentence.' }),
-    remedy: Type.String({ description: 'What to do about it.' }),
-    retry: Type.Boolean({ description: 'Whether the same request may succeed later.' }),
-  },
-  { title: 'Problem' },
-)
-export type Problem = Static<typeof ProblemSchema>
 
 export const FindingSchema = Type.Object(
   {

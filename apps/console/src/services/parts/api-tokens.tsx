@@ -7,13 +7,14 @@ import type { ApiToken } from '../contract.ts'
 import { write } from '../requests.ts'
 import { Confirm } from './confirm.tsx'
 import { CopyLine } from './minted.tsx'
+import { type Lives, NameAndLife } from './name-and-life.tsx'
 
-const lives = [
+const lives: Lives = [
   ['90', '90 days'],
   ['30', '30 days'],
   ['365', 'a year'],
   ['', 'until revoked'],
-] as const
+]
 
 /** Tokens for programs that use this server's API in the user's name: the command line above all. */
 export function ApiTokens() {
@@ -123,7 +124,7 @@ export function ApiTokens() {
 
 function NewApiTokenForm({ onDone, onCancel }: { onDone: (secret: string) => void; onCancel: () => void }) {
   const [name, setName] = useState('')
-  const [days, setDays] = useState<string>(lives[0][0])
+  const [days, setDays] = useState('90')
   const [readOnly, setReadOnly] = useState(false)
   const [error, setError] = useState<unknown>(null)
   const [sending, setSending] = useState(false)
@@ -150,31 +151,7 @@ function NewApiTokenForm({ onDone, onCancel }: { onDone: (secret: string) => voi
         void make()
       }}
     >
-      <div className="pair">
-        <label className="field">
-          Name
-          <input
-            value={name}
-            onChange={(event) => setName(event.target.value)}
-            placeholder="command line"
-            maxLength={100}
-            autoComplete="off"
-            // biome-ignore lint/a11y/noAutofocus: the person has just asked for this form
-            autoFocus
-            required
-          />
-        </label>
-        <label className="field">
-          Valid
-          <select value={days} onChange={(event) => setDays(event.target.value)}>
-            {lives.map(([value, label]) => (
-              <option key={value} value={value}>
-                {label}
-              </option>
-            ))}
-          </select>
-        </label>
-      </div>
+      <NameAndLife name={name} onName={setName} example="command line" days={days} onDays={setDays} lives={lives} />
       <label className="check">
         <input type="checkbox" checked={readOnly} onChange={(event) => setReadOnly(event.target.checked)} />
         <span>May read, not change anything</span>

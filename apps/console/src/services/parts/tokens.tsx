@@ -5,13 +5,14 @@ import { ago, moment } from '../../words.ts'
 import type { MintedToken, NewToken, Token } from '../contract.ts'
 import { write } from '../requests.ts'
 import { Confirm } from './confirm.tsx'
+import { type Lives, NameAndLife } from './name-and-life.tsx'
 
-const lives = [
+const lives: Lives = [
   ['', 'until revoked'],
   ['30', '30 days'],
   ['90', '90 days'],
   ['365', 'a year'],
-] as const
+]
 
 /** What opens an instance: its tokens, a form for a new one, and how to take one back. */
 export function Tokens({
@@ -162,31 +163,7 @@ function NewTokenForm({
         void make()
       }}
     >
-      <div className="pair">
-        <label className="field">
-          Name
-          <input
-            value={name}
-            onChange={(event) => setName(event.target.value)}
-            placeholder="laptop"
-            maxLength={100}
-            autoComplete="off"
-            // biome-ignore lint/a11y/noAutofocus: the person has just asked for this form
-            autoFocus
-            required
-          />
-        </label>
-        <label className="field">
-          Valid
-          <select value={days} onChange={(event) => setDays(event.target.value)}>
-            {lives.map(([value, label]) => (
-              <option key={value} value={value}>
-                {label}
-              </option>
-            ))}
-          </select>
-        </label>
-      </div>
+      <NameAndLife name={name} onName={setName} example="laptop" days={days} onDays={setDays} lives={lives} />
       <label className="check">
         <input type="checkbox" checked={listOnly} onChange={(event) => setListOnly(event.target.checked)} />
         <span>May list tools, not call them</span>
