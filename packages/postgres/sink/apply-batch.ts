@@ -12,6 +12,7 @@ import type { OriginReader } from './origin-reader.ts'
 import { StepError } from './pipeline.ts'
 import { comparePositions, type Position } from './position.ts'
 import type { RoutedBatch, RowRouter } from './route-rows.ts'
+import { settled } from './settled.ts'
 import { shapeRows } from './shape-rows.ts'
 import type { MissingRow, TargetSession } from './target-session.ts'
 import { addTruncate, type Truncation } from './truncate.ts'
@@ -351,17 +352,6 @@ function inTheEnd(net: NetEffect, missing: readonly MissingRow[]): MissingRow[] 
     last.set(final, { ...row, write: { ...row.write, ...write, row: final } })
   }
   return [...last.values()]
-}
-
-/** Waits for all, also when one rejects: a session must not be used while it still works. */
-async function settled<T>(work: readonly Promise<T>[]): Promise<T[]> {
-  const results = await Promise.allSettled(work)
-  const values: T[] = []
-  for (const result of results) {
-    if (result.status === 'rejected') throw result.reason
-    values.push(result.value)
-  }
-  return values
 }
 
 /** What the database refused, coded; failures and lost connections as they are. */

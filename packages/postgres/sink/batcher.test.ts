@@ -129,6 +129,22 @@ test('rows of a table without identity that the copy has are left out', () => {
   assert.equal(first?.kind === 'batch' && first.batch.rows, 1)
 })
 
+test('D09: a batch that begins before the end of the copy and goes beyond it counts as copied', () => {
+  const batches = batcher({ convergingUntil: asLsn(10n) })
+  batches.add(piece(10, 0, [row(1)]))
+  batches.add(piece(20, 0, [row(1)]))
+  const [first] = drain(batches)
+  batches.add(piece(30, 0, [row(1)]))
+  const [second] = drain(batches)
+  assert.deepEqual(
+    [first, second].map((item) => item?.kind === 'batch' && [short(item), item.batch.converging]),
+    [
+      ['1@20', true],
+      ['1@30', false],
+    ],
+  )
+})
+
 test('the reader is told to wait while batches lie here, and goes on when they are taken', () => {
   const batches = batcher({ rowsMax: 2 })
   batches.add(piece(10, 0, [row(1), row(2)]))

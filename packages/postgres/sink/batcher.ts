@@ -240,6 +240,7 @@ class OpenBatch {
   readonly net = new NetEffect()
   readonly xids = new Set<number>()
   readonly oldestMs: number
+  readonly firstLsn: Lsn
   truncation: Truncation | null = null
   end: Position
   lsn: Lsn
@@ -249,6 +250,7 @@ class OpenBatch {
 
   constructor(piece: TransactionPiece) {
     this.oldestMs = piece.committedAtMs
+    this.firstLsn = piece.commitLsn
     this.lsn = piece.commitLsn
     this.end = { lsn: piece.commitLsn, offset: piece.offset }
   }
@@ -265,7 +267,8 @@ class OpenBatch {
       rows,
       bytes,
       transactions,
-      converging: lsn <= options.convergingUntil,
+      // By its first transaction: one that starts before the copy's end and goes beyond it holds changes that the copy has already.
+      converging: this.firstLsn <= options.convergingUntil,
     }
   }
 }

@@ -96,3 +96,10 @@ test('a connection that breaks rejects, also when it is noticed later', async ()
   broken.execute('SELECT 1')
   await assert.rejects(broken.run(), StepError)
 })
+
+test('a run before the answers of the last one have come is refused, and the first is not disturbed', async () => {
+  pipeline.execute('SELECT pg_sleep(0.05), 1')
+  const first = pipeline.run()
+  await assert.rejects(pipeline.run(), /before it was answered/)
+  assert.deepEqual((await first)[0]!.rows, [['', '1']])
+})

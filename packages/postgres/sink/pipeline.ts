@@ -44,6 +44,7 @@ export class Pipeline {
   readonly #names = new Map<string, string>()
   #fresh: { readonly step: number; readonly sql: string }[] = []
   #steps = 0
+  #running = false
   #prepared = 0
   #copyAt = -1
   #bindAt = -1
@@ -115,8 +116,11 @@ export class Pipeline {
     return this.#steps - 1
   }
 
-  /** Sends everything; resolves with one result per step. Rejects with a `StepError`. */
+  /** Sends everything; resolves with one result per step. Rejects with a `StepError`. Throws while the answers of the last run are still to come. */
   async run(): Promise<StepResult[]> {
+    // Its bytes would be sent once more, and each answer taken for another statement's.
+    if (this.#running) throw new Error('the pipeline was run again before it was answered')
+    this.#running = true
     this.#writer.bytes(syncMessage)
     const fresh = this.#fresh
     const steps = this.#steps
@@ -133,6 +137,7 @@ export class Pipeline {
       for (const { step, sql } of fresh) if (step >= failedAt) this.#names.delete(sql)
       throw error
     } finally {
+      this.#running = false
       this.#writer.reset()
     }
   }

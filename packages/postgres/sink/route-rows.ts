@@ -130,13 +130,13 @@ export class RowRouter {
     await this.#recallMoved(layout, rows)
     const places = await this.#placesOf(layout, rows)
     const rekeyed = routed.inPlace ? rekeyedKeys(layout, rows) : noKeyTexts
+    const left = this.#rememberLeft(layout, rows)
     const orphans: NetRow[] = []
     const fixed = !this.mayMove(layout)
     for (const [key, row] of keyed.rows) {
       const kind = kindOf(row)
       const place = places(row)
       if (kind === 'delete') {
-        this.#rememberOld(layout, row)
         if (!rekeyed.has(key)) this.#delete(routed, layout, row, place ?? null)
         continue
       }
@@ -151,10 +151,10 @@ export class RowRouter {
         continue
       }
       if (routed.inPlace && row.rekeyedFrom !== null && place !== null) {
-        this.#rekey(routed, layout, row, row.rekeyedFrom, written, place)
+        this.#rekey(routed, layout, row, row.rekeyedFrom, written, place, left)
         continue
       }
-      this.#write(routed, layout, row, kind, written, place)
+      this.#write(routed, layout, row, kind, written, place, left)
       // The row was deleted in between, and nobody knows where it was before; or it was copied to where it is later.
       const stray = kind === 'put' || (kind === 'insert' && routed.converging)
       if (stray && place !== null && !fixed) this.#deleteElsewhere(routed, layout, row, place)
@@ -163,8 +163,16 @@ export class RowRouter {
   }
 
   /** Changes the key where the row is, or has the row fetched from the shard where it was. */
-  #rekey(routed: Routed, layout: Layout, row: NetRow, rekeyedFrom: Tuple, written: WrittenRow, place: ShardId): void {
-    if (this.#only === null) this.#remember(routed, layout, row, place)
+  #rekey(
+    routed: Routed,
+    layout: Layout,
+    row: NetRow,
+    rekeyedFrom: Tuple,
+    written: WrittenRow,
+    place: ShardId,
+    left: LinksLeft,
+  ): void {
+    if (this.#only === null) this.#remember(routed, layout, row, place, left)
     const write: Write = { row, tuple: written.tuple, cells: written.cells, anywhere: false, rekeyedFrom }
     if (routed.skip.has(place)) {
       this.#leave(routed, layout, { ...row, identity: rekeyedFrom }, place)
@@ -256,8 +264,9 @@ export class RowRouter {
     kind: 'insert' | 'update' | 'put',
     written: WrittenRow,
     place: ShardId | null,
+    left: LinksLeft,
   ): void {
-    if (this.#only === null) this.#remember(routed, layout, row, place)
+    if (this.#only === null) this.#remember(routed, layout, row, place, left)
     const write: Write = { row, tuple: written.tuple, cells: written.cells, anywhere: false, rekeyedFrom: null }
     if (place !== null) {
       if (!routed.skip.has(place)) keyedWorkOf(routed, place, layout)[listOf[kind]].push(write)
@@ -304,15 +313,24 @@ export class RowRouter {
     }
   }
 
-  /** A parent under its old key says where its children are, if it comes back under another one. */
-  #rememberOld(layout: Layout, row: NetRow): void {
-    if (this.#only !== null || layout.routeCell < 0 || !(layout.routeInKey || row.identityWhole)) return
-    if (this.links.columns(layout.table).size === 0) return
-    const { from: parent } = layout.table
-    const link = textOf(layout, row.identity, layout.routeCell)
-    for (const { from, value } of this.links.references(layout, row.identity)) {
-      if (this.links.get(parent, from, value) === undefined) this.links.set(parent, from, value, link)
+  /**
+   * A parent under its old key says where its children are, if it comes back under another one. That counts beside what is remembered: it may have been
+   * looked up where a later version of the row was copied to, while children that came before are with the old one.
+   */
+  #rememberLeft(layout: Layout, rows: readonly NetRow[]): LinksLeft {
+    const left = new Map<string, Set<string>>()
+    if (this.#only !== null || layout.routeCell < 0 || this.links.columns(layout.table).size === 0) return left
+    for (const row of rows) {
+      if (kindOf(row) !== 'delete' || !(layout.routeInKey || row.identityWhole)) continue
+      const link = textOf(layout, row.identity, layout.routeCell)
+      for (const { from, value } of this.links.references(layout, row.identity)) {
+        this.links.set(layout.table.from, from, value, link)
+        if (link === null) continue
+        const name = referenceKey(from, value)
+        left.set(name, (left.get(name) ?? new Set()).add(link))
+      }
     }
+    return left
   }
 
   /**
@@ -334,16 +352,20 @@ export class RowRouter {
   }
 
   /** Keeps the links of parents for their children, and notices those that changed shard. */
-  #remember(routed: Routed, layout: Layout, row: NetRow, place: ShardId | null): void {
+  #remember(routed: Routed, layout: Layout, row: NetRow, place: ShardId | null, left: LinksLeft): void {
     const { table } = layout
     if (place === null || this.links.columns(table).size === 0) return
     const link = layout.routeCell < 0 ? null : textOf(layout, row.after!, layout.routeCell)
     for (const { from: column, to, value } of this.links.references(layout, row.after!)) {
       const before = this.links.get(table.from, column, value)
       this.links.set(table.from, column, value, link)
-      if (before === undefined || before === null || before === link) continue
-      const from = this.links.shardBehind(table.fromRoute, before, this.#route)
-      if (from !== null && from !== place) routed.moved.push({ table, column: to, value, from, to: place })
+      const shards = new Set<ShardId>()
+      for (const each of [before, ...(left.get(referenceKey(column, value)) ?? [])]) {
+        if (each === undefined || each === null || each === link) continue
+        const from = this.links.shardBehind(table.fromRoute, each, this.#route)
+        if (from !== null && from !== place) shards.add(from)
+      }
+      for (const from of shards) routed.moved.push({ table, column: to, value, from, to: place })
     }
   }
 
@@ -366,6 +388,13 @@ interface Routed extends RouteOptions {
   readonly work: Map<ShardId, TargetWork>
   readonly moved: MovedParent[]
   readonly crossing: { readonly shard: ShardId; readonly layout: Layout; readonly write: Write }[]
+}
+
+/** Links that rows had under keys which they lose in a batch, by how children refer to the rows. */
+type LinksLeft = ReadonlyMap<string, ReadonlySet<string>>
+
+function referenceKey(column: string, value: string): string {
+  return `${column} ${value}`
 }
 
 const noKeys: Keys = new Map()
