@@ -285,12 +285,24 @@ test('SI-09: OAuth through the browser: consent, back to the page, an instance; 
   assert.equal(body.tokens.length, 0)
   const again = await ida.call('GET', path)
   assert.equal(new URL(again.headers.get('location')!).searchParams.get('failed'), 'CF12022')
-  for (const returnTo of ['https://evil.example/', '//evil.example/', '/\\evil.example']) {
+  const elsewhere = [
+    'https://evil.example/',
+    '//evil.example/',
+    '/\\evil.example',
+    '/.//evil.example',
+    '/a/..//evil.example',
+  ]
+  for (const returnTo of elsewhere) {
     const asked = await ida.call('GET', `/services/github/oauth/start?returnTo=${encodeURIComponent(returnTo)}`)
     const back = await fetch(asked.headers.get('location')!, { redirect: 'manual' })
     const url = new URL(back.headers.get('location')!)
     const home = await ida.call('GET', url.pathname + url.search)
-    assert.equal(new URL(home.headers.get('location')!).origin, gateway.baseUrl)
+    assert.equal(new URL(home.headers.get('location')!).origin, gateway.baseUrl, returnTo)
+  }
+  // A link on another page could choose the variables, and with them the host that the new token goes to.
+  for (const site of ['cross-site', 'same-site']) {
+    const led = await ida.call('GET', '/services/github/oauth/start', undefined, { 'sec-fetch-site': site })
+    assert.deepEqual([led.status, led.body.code], [403, 'CF12032'], site)
   }
   const user = {
     id: (await ida.call('GET', '/session')).body.user.id,

@@ -43,6 +43,7 @@ export function authorizationRoutes(api: GatewayApi, options: ApiOptions): void 
       },
     },
     async (request, reply) => {
+      refuseForeignLink(request.headers['sec-fetch-site'], options.baseUrl)
       const { config } = needService(options, request.params.serviceType)
       const acting = inBrowser(request, `${options.baseUrl}/services/${config.serviceType}`)
       const url = await startAuthorization(options, acting, config.serviceType, {
@@ -104,11 +105,21 @@ function inBrowser(request: { asking: Asking | null; ip: string }, page: string)
   return { ...rest, proof }
 }
 
+/**
+ * Beginning is a navigation, so the session's cookie comes along from wherever it is linked. Who follows another page's link would bring a token to the host that
+ * this page chose (`variables`). Browsers say where a navigation comes from (Fetch Metadata): from a page of ours, or from nowhere (an address typed or pasted).
+ */
+function refuseForeignLink(site: string | string[] | undefined, baseUrl: string): void {
+  if (site === undefined || site === 'same-origin' || site === 'none') return
+  throw fail('CF12032', { baseUrl })
+}
+
 /** `path` if it is one of this server, else null: nobody is sent to another's page. */
 function ownPath(baseUrl: string, path: string | undefined): string | null {
   if (path === undefined || !/^\/(?![/\\])/.test(path) || !URL.canParse(path, baseUrl)) return null
   const url = new URL(path, baseUrl)
-  return url.origin === new URL(baseUrl).origin ? url.pathname + url.search : null
+  // `/.//host` is a path of ours that is written `//host` when the dots are gone.
+  return url.origin === new URL(baseUrl).origin && !url.pathname.startsWith('//') ? url.pathname + url.search : null
 }
 
 function variablesOf(text: string | undefined): Record<string, string> {
