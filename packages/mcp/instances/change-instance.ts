@@ -25,7 +25,7 @@ export async function needInstance(client: pg.ClientBase, serviceType: ServiceTy
   return record
 }
 
-/** Changes settings, or switches the instance off and on. Rejects with CF12014, CF12012 (a variable), CF12017 (a tool that there is not). Audited. */
+/** Changes settings, or switches the instance off and on. Rejects with CF12014, CF12012 (a variable), CF12017 (a tool that there is not, or another address for a stored key). Audited. */
 export async function changeInstance(
   client: pg.ClientBase,
   service: Service,
@@ -38,7 +38,7 @@ export async function changeInstance(
     [serviceType],
   )
   const before = await needInstance(client, serviceType)
-  const settings = change.settings ? checkedSettings(service, before.settings, change.settings) : before.settings
+  const settings = change.settings ? checkedSettings(service, before, change.settings) : before.settings
   const text = JSON.stringify(settings)
   if (Buffer.byteLength(text) > settingsBytesMax) throw fail('CF12017', { reason: 'they are too large' })
   await client.query(
@@ -84,7 +84,7 @@ export async function removeInstance(
 
 function checkedSettings(
   service: Service,
-  before: InstanceSettings,
+  { settings: before, credentialKind }: InstanceRecord,
   wish: Partial<InstanceSettings>,
 ): InstanceSettings {
   const settings = { ...before, ...wish } as { -readonly [Name in keyof InstanceSettings]: InstanceSettings[Name] }
@@ -97,5 +97,12 @@ function checkedSettings(
   if (new Set(settings.tools ?? []).size !== (settings.tools ?? []).length)
     throw fail('CF12017', { reason: 'a tool is chosen twice' })
   if (wish.variables) settings.variables = readVariables(service.config, wish.variables, before.variables)
+  // They say which host the key is sent to: who may change settings but does not have the key must not have it sent elsewhere.
+  if (credentialKind !== 'none' && !sameVariables(settings.variables, before.variables))
+    throw fail('CF12017', { reason: 'variables of the address are entered together with the key' })
   return settings
+}
+
+function sameVariables(one: Readonly<Record<string, string>>, other: Readonly<Record<string, string>>): boolean {
+  return [...new Set([...Object.keys(one), ...Object.keys(other)])].every((name) => one[name] === other[name])
 }

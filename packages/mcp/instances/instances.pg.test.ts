@@ -322,6 +322,21 @@ test('SI-06: services with variables and user names; fields that are missing or 
   await assert.rejects(connect(platform.stores, user, 'nowhere' as ServiceType, {}), { code: 'CF12013' })
 })
 
+test('SI-08: nobody sends a stored key to another host by changing settings: the variables change together with the key', async () => {
+  const user = await platform.user()
+  const wish = { username: 'ann@example.org', password: 'secret', variables: { subdomain: 'acme' } }
+  const { record } = await connect(platform.stores, user, zendesk, wish)
+  const service = platform.stores.catalog().services.get(zendesk)!
+  const change = (variables: Record<string, string>) =>
+    asUser(platform.api, user.proof, (client) => changeInstance(client, service, { settings: { variables } }))
+  await assert.rejects(change({ subdomain: 'evil' }), { code: 'CF12017' })
+  const { settings } = await change({ subdomain: 'acme' })
+  assert.deepEqual(settings.variables, { subdomain: 'acme' })
+  const moved = await connect(platform.stores, user, zendesk, { ...wish, variables: { subdomain: 'other' } })
+  assert.equal(moved.record.instanceId, record.instanceId)
+  assert.deepEqual(moved.record.settings.variables, { subdomain: 'other' })
+})
+
 /** The credential behind an opening, or the code of its refusal. */
 async function outcomeOf(open: () => InstanceSession | Promise<InstanceSession>): Promise<Credential | string> {
   try {

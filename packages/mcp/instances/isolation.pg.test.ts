@@ -7,6 +7,7 @@ import { asUser } from '@crossfade/mcp-database/as-user.ts'
 import type { Failure } from '@crossfade/model/failure.ts'
 import type { InstanceId, ServiceType } from '@crossfade/model/platform-ids.ts'
 import { seededRandom } from '@crossfade/model/seeded-random.ts'
+import { testSeed } from '@crossfade/model/testing/test-seed.ts'
 import { connect } from './connect.ts'
 import { createToken } from './instance-tokens.ts'
 import { OpenedInstance } from './opened-instance.ts'
@@ -14,7 +15,7 @@ import { defaultSettings, type PresentedSecret } from './session.ts'
 import { createSessionCache } from './session-cache.ts'
 import { openTestPlatform, serviceConfig, type TestPlatform, type TestUser } from './testing/platform.ts'
 
-const seed = Number(process.env['CROSSFADE_SEED'] ?? Date.now() % 1_000_000)
+const seed = testSeed()
 const usersMax = 8
 const services = ['figma', 'figshare', 'fig-tree', 'slack'] as ServiceType[]
 const opens = 1500
