@@ -7,14 +7,22 @@ export type ServedAccounts = Pick<Accounts, 'handle' | 'sessionOf' | 'paths' | '
 /** Accounts whose library, the largest of all, is loaded when somebody first signs in or comes with a session: a worker that serves MCP clients alone never carries it. */
 export function accountsWhenAsked(options: AccountsOptions): ServedAccounts {
   let opened: Promise<Accounts> | null = null
+  const load = async () => {
+    const { createAccounts } = await import('@crossfade/accounts/accounts.ts')
+    return createAccounts(options)
+  }
   const open = () => {
-    opened ??= import('@crossfade/accounts/accounts.ts').then(({ createAccounts }) => createAccounts(options))
+    opened ??= load().catch((error: unknown) => {
+      // Who signs in next tries again.
+      opened = null
+      throw error
+    })
     return opened
   }
   return {
     paths: accountPaths,
     handle: async (request, caller) => (await open()).handle(request, caller),
     sessionOf: async (headers) => (headers.has('cookie') ? (await open()).sessionOf(headers) : null),
-    close: async () => (await opened)?.close(),
+    close: async () => (await opened?.catch(() => null))?.close(),
   }
 }

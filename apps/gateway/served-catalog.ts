@@ -1,8 +1,13 @@
 import type { Catalog } from '@crossfade/catalog/catalog.ts'
 import { catalogOf, type OpenedCatalog, openCatalog } from '@crossfade/catalog/catalog-from.ts'
 import { buildSnapshotApart } from '@crossfade/catalog/snapshot/build-apart.ts'
+import { fail } from '@crossfade/model/failure.ts'
+import { nearNames } from '@crossfade/model/near-names.ts'
 import { parseServiceType } from '@crossfade/model/platform-ids.ts'
 import type { Home } from './home.ts'
+
+/** Of a wrong name, what is repeated. */
+const nameCharactersMax = 60
 
 /** The catalog that a worker serves from: another one after each `reload`, while requests that have begun keep the one they have. */
 export interface ServedCatalog {
@@ -12,10 +17,11 @@ export interface ServedCatalog {
   reload(): Promise<void>
 }
 
-/** Opens the services that come with Crossfade and those imported into `home`; only one of them where `onlyService` names it. Throws as `openCatalog` does. */
+/** Opens the services that come with Crossfade and those imported into `home`; only one of them where `onlyService` names it. Rejects as `openCatalog` does, and with CF14019 when there is no such service. */
 export async function serveCatalog(home: Home, onlyService: string | null = null): Promise<ServedCatalog> {
   const sources = { directories: [home.servicesDirectory], compiled: home.importsSnapshot }
   let opened = await openCatalog(sources)
+  if (onlyService !== null) checkService(opened.catalog, onlyService)
   let catalog = narrowed(opened.catalog, onlyService)
   return {
     get catalog() {
@@ -32,6 +38,18 @@ export async function serveCatalog(home: Home, onlyService: string | null = null
   }
 }
 
+/** Throws CF14019, with the names that may be meant, when the catalog has no such service. */
+export function checkService({ services }: Catalog, name: string): void {
+  const type = parseServiceType(name)
+  if (type !== null && services.has(type)) return
+  const near = nearNames(name, services.keys())
+  throw fail('CF14019', {
+    service: name.slice(0, nameCharactersMax),
+    near: near.length > 0 ? ` Did you mean ${near.join(', ')}?` : '',
+  })
+}
+
+/** Taken out of the catalog by a reload, the only service is none any more: requests are told so. */
 function narrowed(catalog: Catalog, only: string | null): Catalog {
   if (only === null) return catalog
   const type = parseServiceType(only)

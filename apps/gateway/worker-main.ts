@@ -1,28 +1,24 @@
 // A worker process. Started by `crossfade mcp serve` it takes its settings from the channel to it; started by a process manager, with --port, it makes them itself. Either way it
 // ends when the channel to whoever started it closes, however that ended: nobody would replace or stop it any more.
-import { parseArgs } from 'node:util'
-import { limitSettings } from '@crossfade/mcp/limits/settings.ts'
-import { Failure, reasonOf } from '@crossfade/model/failure.ts'
+import { Failure, fail, reasonOf } from '@crossfade/model/failure.ts'
 import { createLogger } from '@crossfade/telemetry/logger.ts'
 import { startTracing } from '@crossfade/telemetry/tracing.ts'
 import { keepHeapSmall } from './heap.ts'
 import { openHome } from './home.ts'
 import { openPlatform, type Platform } from './platform.ts'
 import { prepareInstallation } from './prepare.ts'
-import { serveCatalog } from './served-catalog.ts'
+import { checkService, serveCatalog } from './served-catalog.ts'
 import { startWorker, type Worker } from './worker.ts'
+import { settingsWithoutParent, workerArguments } from './worker-arguments.ts'
 import type { FromWorker, ToWorker, WorkerSettings } from './worker-settings.ts'
 
-const { values } = parseArgs({
-  options: { service: { type: 'string' }, port: { type: 'string' }, shared: { type: 'boolean', default: false } },
-})
 keepHeapSmall()
 let worker: Worker | null = null
-let platform: Platform | null = null
+let platform: Promise<Platform> | null = null
 let stopTracing: (() => Promise<void>) | null = null
 let ending = false
 
-if (values.port !== undefined) void begin(settingsOfOneself, sayToManager)
+if (process.argv.length > 2) void begin(settingsOfOneself, sayToManager)
 process.on('message', (message: ToWorker | 'shutdown') => {
   if (message === 'shutdown') void end()
   else if (message.kind === 'settings') void begin(() => message.settings, say)
@@ -36,54 +32,34 @@ process.on('SIGINT', () => {
 
 async function begin(
   settingsOf: () => WorkerSettings | Promise<WorkerSettings>,
-  tell: (message: FromWorker) => void,
+  tell: (message: FromWorker) => Promise<void>,
 ): Promise<void> {
   try {
     const settings = await settingsOf()
     const collector = process.env['OTEL_EXPORTER_OTLP_ENDPOINT']
     if (collector) stopTracing = await startTracing(collector, settings.version)
-    worker = await startWorker(settings, createLogger(settings.logLevel))
-    tell({ kind: 'ready', port: worker.port, services: worker.services })
+    const started = await startWorker(settings, createLogger(settings.logLevel))
+    worker = started
+    await tell({ kind: 'ready', port: started.port, services: started.services })
   } catch (error) {
-    tell({ kind: 'failed', reason: error instanceof Failure ? `${error.message} ${error.remedy}` : reasonOf(error) })
-    await platform?.release()
+    const failure = error instanceof Failure ? { code: error.code, details: error.details } : null
+    await tell({ kind: 'failed', reason: reasonOf(error), failure })
+    await release()
     process.exit(1)
   }
 }
 
-/** What `crossfade mcp serve` would hand over, from this directory's home and the environment. */
+/** What `crossfade mcp serve` would hand over, from the arguments, this directory's home and the environment. */
 async function settingsOfOneself(): Promise<WorkerSettings> {
-  const directory = process.cwd()
-  const home = openHome(directory)
-  const port = Number(values.port)
-  const baseUrl = (process.env['CROSSFADE_MCP_BASE_URL'] ?? `http://127.0.0.1:${port}`).replace(/\/+$/, '')
-  platform = await openPlatform(home)
-  const secrets = await prepareInstallation(platform, home, await serveCatalog(home), baseUrl)
-  return {
-    directory,
-    roles: platform.roles,
-    secrets,
-    host: process.env['CROSSFADE_MCP_HOST'] ?? '127.0.0.1',
-    port,
-    shared: values.shared,
-    staticPorts: false,
-    onlyService: values.service ?? null,
-    baseUrl,
-    allowedHosts: listOf('CROSSFADE_MCP_ALLOW_HOSTS'),
-    allowedOrigins: listOf('CROSSFADE_MCP_ALLOW_ORIGINS'),
-    allowedUpstreams: listOf('CROSSFADE_MCP_ALLOW_UPSTREAMS'),
-    limits: limitSettings({}),
-    signUp: process.env['CROSSFADE_MCP_SIGN_UP'] !== 'off',
-    healthChecks: process.env['CROSSFADE_MCP_HEALTH_CHECKS'] !== 'off',
-    alertsUrl: process.env['CROSSFADE_MCP_ALERTS_URL'] ?? null,
-    consoleDirectory: process.env['CROSSFADE_MCP_CONSOLE'] ?? null,
-    logLevel: 'warn',
-    version: process.env['npm_package_version'] ?? '0.1.0',
-  }
-}
-
-function listOf(variable: string): string[] {
-  return (process.env[variable] ?? '').split(',').filter((entry) => entry !== '')
+  const given = workerArguments(process.argv.slice(2))
+  const home = openHome(process.cwd())
+  const served = await serveCatalog(home)
+  if (given.onlyService !== null) checkService(served.catalog, given.onlyService)
+  platform = openPlatform(home)
+  const settings = settingsWithoutParent(given, process.cwd(), process.env)
+  const opened = await platform
+  const secrets = await prepareInstallation(opened, home, served, settings.baseUrl)
+  return { ...settings, roles: opened.roles, secrets }
 }
 
 async function end(): Promise<void> {
@@ -91,16 +67,27 @@ async function end(): Promise<void> {
   ending = true
   await worker?.close()
   await stopTracing?.().catch(() => undefined)
-  await platform?.release()
+  await release()
   process.exit()
 }
 
-function say(message: FromWorker): void {
-  process.send?.(message)
+/** An embedded database that is being started is waited for: left alone it would run on without anybody to stop it. */
+async function release(): Promise<void> {
+  const opened = await platform?.catch(() => null)
+  await opened?.release()
+}
+
+function say(message: FromWorker): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.connected) process.send!(message, undefined, undefined, () => resolve())
+    else resolve()
+  })
 }
 
 /** PM2 waits for the word `ready`; why a process could not start is in its log. */
-function sayToManager(message: FromWorker): void {
-  if (message.kind === 'ready') process.send?.('ready')
-  else process.stderr.write(`crossfade: ${message.reason}\n`)
+async function sayToManager(message: FromWorker): Promise<void> {
+  if (message.kind === 'ready') return void process.send?.('ready')
+  const { reason, failure } = message
+  const { code, remedy } = failure ? fail(failure.code, failure.details) : { code: 'CF9001', remedy: '' }
+  process.stderr.write(`${code} ${reason}\n${remedy && `  → ${remedy}\n`}`)
 }

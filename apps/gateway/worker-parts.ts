@@ -10,7 +10,7 @@ import type { WorkerSettings } from './worker-settings.ts'
 export interface WorkerParts {
   readonly served: ServedCatalog
   readonly edge: Edge
-  /** Loads the API; its libraries take the processor for some hundred milliseconds. Rejects with what keeps it from loading. */
+  /** Loads the API; its libraries take the processor for some hundred milliseconds. Rejects with what keeps it from loading, and leaves nothing open then: it may be called again. */
   loadApi(): Promise<GatewayApi>
   /** Closes everything in the reverse of the order in which it was opened. Idempotent. */
   close(): Promise<void>
@@ -19,9 +19,6 @@ export interface WorkerParts {
 /** Opens every part of a worker. Rejects with the coded failure of the one that could not be; what was opened is closed then. */
 export async function openWorkerParts(settings: WorkerSettings, logger: Logger): Promise<WorkerParts> {
   const closing: Closing = []
-  const close = async () => {
-    for (const end of closing.splice(0).reverse()) await end()
-  }
   try {
     const home = openHome(settings.directory)
     const served = await serveCatalog(home, settings.onlyService)
@@ -29,11 +26,23 @@ export async function openWorkerParts(settings: WorkerSettings, logger: Logger):
     const { edge, ...runtime } = await openRuntime(settings, served, foundation, closing, logger)
     const loadApi = async () => {
       const { openApi } = await import('./worker-api.ts')
-      return openApi(settings, home, served, { ...foundation, ...runtime }, closing, logger)
+      const ofApi: Closing = []
+      try {
+        const api = await openApi(settings, home, served, { ...foundation, ...runtime }, ofApi, logger)
+        closing.push(() => closeAll(ofApi))
+        return api
+      } catch (error) {
+        await closeAll(ofApi)
+        throw error
+      }
     }
-    return { served, edge, loadApi, close }
+    return { served, edge, loadApi, close: () => closeAll(closing) }
   } catch (error) {
-    await close()
+    await closeAll(closing)
     throw error
   }
+}
+
+async function closeAll(closing: Closing): Promise<void> {
+  for (const end of closing.splice(0).reverse()) await end()
 }

@@ -1,5 +1,7 @@
 import type { LimitSettings } from '@crossfade/mcp/limits/settings.ts'
 import type { RoleUrls } from '@crossfade/mcp-database/roles.ts'
+import type { ErrorCode } from '@crossfade/model/error-codes.ts'
+import type { Details } from '@crossfade/model/failure.ts'
 import type { LogLevel } from '@crossfade/telemetry/logger.ts'
 
 /** Everything a worker must know; plain data, handed over a private channel because some of it is secret. */
@@ -36,4 +38,9 @@ export interface WorkerSettings {
 export type ToWorker = { readonly kind: 'settings'; readonly settings: WorkerSettings }
 export type FromWorker =
   | { readonly kind: 'ready'; readonly port: number; readonly services: number }
-  | { readonly kind: 'failed'; readonly reason: string }
+  | {
+      readonly kind: 'failed'
+      readonly reason: string
+      /** What its parent fails with as well; null: a failure without a code. */
+      readonly failure: { readonly code: ErrorCode; readonly details: Details } | null
+    }

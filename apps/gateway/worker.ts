@@ -3,14 +3,12 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { closeServer, edgeServer, listenOn } from '@crossfade/gateway/http-server.ts'
 import type { ServiceType } from '@crossfade/model/platform-ids.ts'
 import type { Logger } from 'pino'
-import type { GatewayApi } from './api-parts.ts'
+import { apiWhenLoaded } from './api-when-loaded.ts'
 import { openWorkerParts } from './worker-parts.ts'
 import type { WorkerSettings } from './worker-settings.ts'
 
 /** Requests under way when a worker is told to stop get this long. */
 const closeMsMax = 5_000
-/** The API is loaded when it is first asked for, or this long after the start: instances are served from the first moment. */
-const apiMsMax = 1_000
 
 export interface Worker {
   readonly port: number
@@ -23,34 +21,20 @@ export interface Worker {
 export async function startWorker(settings: WorkerSettings, logger: Logger): Promise<Worker> {
   const parts = await openWorkerParts(settings, logger)
   const { served, edge } = parts
-  let loaded: GatewayApi | null = null
-  let loading: Promise<void> | null = null
-  const loadApi = () => {
-    loading ??= parts.loadApi().then(
-      (api) => {
-        loaded = api
-      },
-      (error: unknown) => logger.error({ err: error }, 'the API could not be loaded'),
-    )
-    return loading
-  }
-  const soon = setTimeout(loadApi, apiMsMax)
+  const api = apiWhenLoaded({
+    load: parts.loadApi,
+    onFailure: ({ error, attempt, retryMs }) =>
+      logger.error({ err: error, attempt, retryMs }, 'the API could not be loaded; it is tried again'),
+  })
   const servers: Server[] = []
   const close = async () => {
-    clearTimeout(soon)
-    await loading
-    await Promise.all(servers.splice(0).map((server) => closeServer(server, closeMsMax)))
+    await Promise.all([api.close(), ...servers.splice(0).map((server) => closeServer(server, closeMsMax))])
     await parts.close()
   }
   /** On the static port of a service there is that service alone. */
   const listen = async (port: number, fixedService: ServiceType | null) => {
     const server = edgeServer((request: IncomingMessage, response: ServerResponse) => {
-      if (edge.handle(request, response, fixedService)) return
-      if (loaded) return loaded.routing(request, response)
-      void loadApi().then(() => {
-        if (loaded) loaded.routing(request, response)
-        else response.writeHead(503, { 'retry-after': '5' }).end()
-      })
+      if (!edge.handle(request, response, fixedService)) api.route(request, response)
     })
     const taken = await listenOn(server, { host: settings.host, port, shared: settings.shared })
     servers.push(server)

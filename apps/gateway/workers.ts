@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { getCompileCacheDir } from 'node:module'
 import { dirname, join } from 'node:path'
-import { fail, reasonOf } from '@crossfade/model/failure.ts'
+import { type Failure, fail, reasonOf } from '@crossfade/model/failure.ts'
 import { answerScrapes } from './metrics-exchange.ts'
 import type { FromWorker, ToWorker, WorkerSettings } from './worker-settings.ts'
 
@@ -26,7 +26,7 @@ export interface WorkerPoolOptions {
 
 /**
  * Starts workers that share a port and keeps them running: one that dies is replaced. They end with this process, however it ends: their channel to it closes then.
- * Resolves when all of them serve; rejects with CF14008 when one can't.
+ * Resolves when all of them serve; rejects with what keeps one from it, CF14008 where that has no code.
  */
 export async function startWorkers(options: WorkerPoolOptions): Promise<WorkerPool> {
   const children = new Set<ChildProcess>()
@@ -89,14 +89,17 @@ function becomesReady(child: ChildProcess, settings: WorkerSettings): Promise<vo
       child.kill('SIGKILL')
       reject(fail('CF14008', { reason: `nothing heard within ${readyMsMax / 1_000} s` }))
     }, readyMsMax)
-    const ended = (how: string) => {
+    const ended = (how: string, failure: Failure = fail('CF14008', { reason: how })) => {
       clearTimeout(timer)
-      reject(fail('CF14008', { reason: how }))
+      reject(failure)
     }
     child.once('error', (error) => ended(reasonOf(error)))
     child.once('exit', (code, signal) => ended(`it ended with ${signal ?? `exit code ${code}`}`))
     child.on('message', (message: FromWorker) => {
-      if (message.kind === 'failed') ended(message.reason)
+      if (message.kind === 'failed') {
+        const { reason, failure } = message
+        ended(reason, failure ? fail(failure.code, failure.details) : undefined)
+      }
       if (message.kind !== 'ready') return
       clearTimeout(timer)
       resolve()

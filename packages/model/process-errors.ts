@@ -95,6 +95,24 @@ export const processErrors = {
     remedy: 'Check the directory, or use a database of your own with --database or CROSSFADE_MCP_DATABASE_URL.',
     retry: true,
   },
+  CF14018: {
+    sentence: 'The API and the console could not be loaded: {reason}.',
+    remedy:
+      'It is tried again by itself in {seconds} s, and instances are served meanwhile. If it goes on, the log of the server says more.',
+    retry: true,
+  },
+  CF14019: {
+    sentence: 'There is no service {service} that this process could serve.{near}',
+    remedy:
+      'Give --service a name that `crossfade mcp services` lists, or write the file anew with `crossfade mcp ecosystem`.',
+    retry: false,
+  },
+  CF14020: {
+    sentence: 'A worker can not be started so: {reason}.',
+    remedy:
+      'Write the ecosystem file anew with `crossfade mcp ecosystem`, or start everything with `crossfade mcp serve`.',
+    retry: false,
+  },
   CF14510: {
     sentence: 'There is no service {service} whose health could be checked.',
     remedy: 'See what there is with `crossfade mcp services`.',

@@ -1,3 +1,4 @@
+import { editsBetween } from '@crossfade/model/near-names.ts'
 import type { TSchema } from 'typebox'
 
 export interface Problem {
@@ -146,7 +147,7 @@ function problem(path: Path, reason: string): Problem {
 function unknownKey(key: string, node: Node): string {
   const known = Object.keys(node.properties ?? {})
   const near = known
-    .map((name) => ({ name, edits: name.toLowerCase() === key.toLowerCase() ? 0 : distance(name, key) }))
+    .map((name) => ({ name, edits: name.toLowerCase() === key.toLowerCase() ? 0 : editsBetween(name, key) }))
     .filter(({ edits }) => edits <= editsOfTyposMax)
     .sort((a, b) => a.edits - b.edits)[0]
   if (near) return `there is no such entry (did you mean ${near.name}?)`
@@ -178,16 +179,3 @@ function kindOf(value: unknown): string {
 const withArticle = (noun: string) => `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`
 const decapitalise = (text: string) =>
   `${/^[A-Z]([a-z]| )/.test(text) ? text[0]!.toLowerCase() : text[0]}${text.slice(1)}`.replace(/\.$/, '')
-
-/** Number of single-letter edits between two words. */
-function distance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i]
-    for (let j = 1; j <= b.length; j++) {
-      row.push(Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
-    }
-    previous = row
-  }
-  return previous[b.length]!
-}

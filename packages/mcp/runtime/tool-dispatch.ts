@@ -8,7 +8,7 @@ import type { CallLimits } from '../limits/limits.ts'
 import type { ToolCaller, ToolOutcome } from '../upstream/upstream.ts'
 import type { UsageRecorder } from '../usage/usage.ts'
 import { told } from './answers.ts'
-import { nearNames } from './near-names.ts'
+import { nearTools } from './near-tools.ts'
 import {
   callOperationName,
   callOperationSchema,
@@ -190,7 +190,7 @@ function unknownTool(view: ToolView, name: string): ProtocolError {
 function unknownToolFailure(view: ToolView, name: string): Failure {
   // A name that no tool can have may hold anything, instructions to a model among it: it is not repeated.
   const isName = /^[A-Za-z0-9_.-]{1,64}$/.test(name)
-  const near = isName ? nearNames(view, name) : []
+  const near = isName ? nearTools(view, name) : []
   return fail('CF13002', {
     tool: isName ? name : 'of that name',
     near: near.length === 0 ? 'one of those that are listed' : near.join(', '),
