@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import { type Cluster, startCluster } from '@crossfade/embedded/cluster.ts'
 import { freshDatabase } from '@crossfade/embedded/testing.ts'
 import { seededRandom } from '@crossfade/model/seeded-random.ts'
+import { testSeed } from '@crossfade/model/testing/test-seed.ts'
 import { leftoversIn } from '@crossfade/simulator/leftovers.ts'
 import pg from 'pg'
 import { loadChinook, loadPagila, missing } from './harness/data-sets.ts'
@@ -11,7 +12,7 @@ import { Ladder, quickPlan } from './harness/ladder.ts'
 import { RandomWrites, type Write } from './harness/random-writes.ts'
 import { sidesDiffer } from './harness/sides.ts'
 
-const seed = Number(process.env['CROSSFADE_SEED'] ?? Math.floor(Math.random() * 1e9))
+const seed = testSeed()
 /** Two sides that still differ so long after the last write have diverged. */
 const equalMsMax = 30_000
 

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { freshDatabase, sharedTestCluster } from '@crossfade/embedded/testing.ts'
+import { testSeed } from '@crossfade/model/testing/test-seed.ts'
 import { migratePlatform } from './migrate.ts'
 import { openPool } from './pool.ts'
 import { preparePlatform } from './roles.ts'
 import { collidingIds, createLegacyPlatform, legacyTypes, md5, registeredTypes } from './testing/legacy-platform.ts'
 
-const seed = Number(process.env['CROSSFADE_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+const seed = testSeed()
 const users = 8_000
 const instances = 50_000
 

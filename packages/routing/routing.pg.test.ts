@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test'
 import { freshDatabase, sharedTestCluster, type TestDatabase } from '@crossfade/embedded/testing.ts'
 import { asShardId, type ShardId } from '@crossfade/model/ids.ts'
 import { seededRandom } from '@crossfade/model/seeded-random.ts'
+import { testSeed } from '@crossfade/model/testing/test-seed.ts'
 import pg from 'pg'
 import { compareText } from './compare-text.ts'
 import { hashBucket, hashText } from './hash-text.ts'
@@ -11,13 +12,12 @@ import { routeSql } from './route-sql.ts'
 import { keyExpressionSql, keyJoinSql } from './table-key.ts'
 import type { Topology } from './topology.ts'
 
-const seed = Number(process.env['CROSSFADE_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+const seed = testSeed()
 const random = seededRandom(seed)
 let database: TestDatabase
 let client: pg.Client
 
 before(async () => {
-  console.log(`CROSSFADE_SEED=${seed}`)
   database = await freshDatabase(await sharedTestCluster(), 'routing')
   client = new pg.Client(database.url)
   await client.connect()

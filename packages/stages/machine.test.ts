@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { rung, type Stage, stages } from '@crossfade/model/stage.ts'
+import { testSeed } from '@crossfade/model/testing/test-seed.ts'
 import fc from 'fast-check'
 import {
   answer,
@@ -42,7 +43,7 @@ function apply(place: Place, event: Event): Place {
   return next.kind === 'start' || next.kind === 'reverse' ? began(place, next.move) : place
 }
 
-const seed = Number(process.env['CROSSFADE_SEED'] ?? Date.now() % 1_000_000)
+const seed = testSeed()
 const settings = { numRuns: 2000, seed, endOnFailure: false }
 
 function walk(check: (before: Place, event: Event, after: Place) => void): void {

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { seededRandom } from '@crossfade/model/seeded-random.ts'
+import { testSeed } from '@crossfade/model/testing/test-seed.ts'
 import { type KeyRing, localKeyRing } from './key-ring.ts'
 import { openVault } from './open-vault.ts'
 import { rotateDataKeys } from './rotate-data-keys.ts'
@@ -12,7 +13,7 @@ import { rotateKeyEncryptionKey } from './rotate-key-encryption-key.ts'
 import { type VaultPlatform, vaultPlatform } from './testing/platform.ts'
 import type { SealedText, SecretOwner, Vault } from './vault.ts'
 
-const seed = Number(process.env['CROSSFADE_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+const seed = testSeed()
 let made: Promise<VaultPlatform> | undefined
 /** The database of all tests here, with nobody in it. */
 async function platform(): Promise<VaultPlatform> {

@@ -3,11 +3,12 @@ import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { Failure } from '@crossfade/model/failure.ts'
 import type { InstanceId, ServiceType, UserId } from '@crossfade/model/platform-ids.ts'
+import { testSeed } from '@crossfade/model/testing/test-seed.ts'
 import fc from 'fast-check'
 import { openUnder, parseSealed, sealUnder, secretBytesMax } from './sealed-text.ts'
 import type { SecretOwner } from './vault.ts'
 
-const seed = Number(process.env['CROSSFADE_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+const seed = testSeed()
 const key = randomBytes(32)
 const owner: SecretOwner = {
   userId: '1a2b3c4d-0000-4000-8000-000000000001' as UserId,

@@ -5,18 +5,18 @@ import { type FaultKind, faultKinds } from './kinds.ts'
 import { runWithFaults } from './one-run.ts'
 import { summarise, takeoverMsMax } from './summary.ts'
 
-const firstSeed = Number(process.env['CROSSFADE_SEED'] ?? 1)
+const seed = Number(process.env['CROSSFADE_SEED'] ?? 1)
 const lives: Readonly<Record<string, readonly FaultKind[]>> = {
   'workers and sessions are killed': ['kill-worker', 'kill-leader', 'terminate-backends', 'reset'],
   'servers and connections fail': faultKinds.filter((kind) => !kind.startsWith('kill-w') && kind !== 'kill-leader'),
 }
 
-describe(`a migration under faults (CROSSFADE_SEED=${firstSeed})`, () => {
-  for (const [index, [what, kinds]] of Object.entries(lives).entries()) {
-    it(`D02 D06 D07 D09 D10 D15 D17 DM-16: ${what}: nothing lost, duplicated, diverged, stuck or left over`, async () => {
+describe('a migration under faults', () => {
+  for (const [what, kinds] of Object.entries(lives)) {
+    it(`D02 D06 D07 D09 D10 D15 D17 DM-16: ${what}: nothing lost, duplicated, diverged, stuck or left over (CROSSFADE_SEED=${seed})`, async () => {
       const told: string[] = []
       const result = await runWithFaults({
-        seed: firstSeed + index,
+        seed,
         kinds,
         rows: 2_000,
         writesPerSecond: 60,

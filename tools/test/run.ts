@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from 'node:test'
 import { parseArgs } from 'node:util'
+import { newSeed, replayVariable, runVariable } from '@crossfade/model/testing/test-seed.ts'
 import { ensureCatalogBuilt } from '../build/catalog.ts'
 import { ensureConsoleBuilt } from '../build/console.ts'
 import { knownPrograms, type ProgramName, setUpPrograms } from '../setup/debian-packages.ts'
@@ -33,9 +34,13 @@ setUpPrograms(programsNeededBy([...pure, ...database]))
 const consoleBuilt = buildConsole()
 if ([...pure, ...database].some((path) => /^(apps|packages\/(catalog|mcp|gateway))/.test(path))) ensureCatalogBuilt()
 
+// Drawn here, so that it is known whatever becomes of a test and its process, and told in the last lines.
+const seed = Number(process.env[replayVariable] ?? newSeed())
+process.env[runVariable] = String(seed)
+
 const report = new Report()
 await Promise.all([pure.length > 0 && report.follow(runPure()), database.length > 0 && report.follow(runDatabase())])
-await report.close({ pure: pure.length, database: database.length })
+await report.close({ pure: pure.length, database: database.length }, { root: projectRoot, seed })
 if (!consoleBuilt) process.stdout.write('crossfade tests: FAILED: the console does not build, see above\n')
 process.exitCode = report.succeeded && consoleBuilt ? 0 : 1
 

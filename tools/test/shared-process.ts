@@ -30,7 +30,13 @@ export async function* runInSharedProcess(
       ...(options.name === undefined ? [] : [`--test-name-pattern=${options.name}`]),
       ...files,
     ],
-    { cwd: options.cwd, stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced' },
+    // Also when this process is itself a test's: its own variable would make the child speak to that one's runner.
+    {
+      cwd: options.cwd,
+      env: { ...process.env, NODE_TEST_CONTEXT: undefined },
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      serialization: 'advanced',
+    },
   )
   let complete = false
   const disconnected = new AbortController()

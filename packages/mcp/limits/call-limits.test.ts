@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { seededRandom } from '@crossfade/model/seeded-random.ts'
+import { testSeed } from '@crossfade/model/testing/test-seed.ts'
 import { createCallLimits } from './call-limits.ts'
 import { limitSettings, noLimits } from './settings.ts'
 import { SharedQuotas, sessionOf, setClock } from './testing.ts'
@@ -30,8 +31,7 @@ test('a user has a burst, then the steady rate, and is told when to come back', 
 })
 
 test('whoever waits as long as he was told is let in, whatever the rate and the pattern', async () => {
-  const seed = Number(process.env['CROSSFADE_SEED'] ?? Date.now() % 1_000_000)
-  console.log(`seed ${seed}`)
+  const seed = testSeed()
   const random = seededRandom(seed)
   for (let round = 0; round < 50; round += 1) {
     const clock = setClock(startMs)

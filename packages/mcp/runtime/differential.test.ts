@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { request as httpRequest } from 'node:http'
 import { after, before, test } from 'node:test'
 import { seededRandom } from '@crossfade/model/seeded-random.ts'
+import { testSeed } from '@crossfade/model/testing/test-seed.ts'
 import {
   CLIENT_CAPABILITIES_META_KEY,
   CLIENT_INFO_META_KEY,
@@ -27,7 +28,7 @@ import {
   serveRuntime,
 } from './testing.ts'
 
-const seed = Number(process.env['CROSSFADE_SEED'] ?? Date.now() % 1_000_000)
+const seed = testSeed()
 const requestsMax = Number(process.env['CROSSFADE_REQUESTS'] ?? 600)
 
 const mirrored = {
@@ -72,7 +73,6 @@ after(async () => {
 })
 
 test('SI-02 the compiled path answers as the SDK does, whole and broken requests alike', async () => {
-  console.log(`CROSSFADE_SEED=${seed}`)
   const random = seededRandom(seed)
   let compiled = 0
   let refused = 0

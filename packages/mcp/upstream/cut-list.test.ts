@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { seededRandom } from '@crossfade/model/seeded-random.ts'
+import { testSeed } from '@crossfade/model/testing/test-seed.ts'
 import { cutList } from './cut-list.ts'
 
 test('whatever is cut is correct JSON within the limit, its items the first ones of the list', (context) => {
-  const seed = Number(process.env['CROSSFADE_SEED'] ?? Math.floor(Math.random() * 2 ** 32))
+  const seed = testSeed()
   context.diagnostic(`CROSSFADE_SEED=${seed}`)
   const random = seededRandom(seed)
   const text = () => 'é"\\\n漢x'.repeat(Math.floor(random() * 6))

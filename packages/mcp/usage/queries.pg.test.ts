@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test'
 import { asUser } from '@crossfade/mcp-database/as-user.ts'
 import { openPool } from '@crossfade/mcp-database/pool.ts'
 import { seededRandom } from '@crossfade/model/seeded-random.ts'
+import { testSeed } from '@crossfade/model/testing/test-seed.ts'
 import type { Pool } from 'pg'
 import {
   recentErrors,
@@ -80,8 +81,7 @@ function assertSummary(told: UsageSummary, records: readonly UsageRecord[], what
 }
 
 test('percentiles are within the documented error, and the same question has the same answer before and after the roll-up', async () => {
-  const seed = Number(process.env['CROSSFADE_SEED'] ?? Date.now() % 1_000_000)
-  console.log(`seed ${seed}`)
+  const seed = testSeed()
   const random = seededRandom(seed)
   const records = Array.from({ length: 6_000 }, (): UsageRecord => {
     const service = random() < 0.7 ? 'github' : 'slack'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { randomInt } from 'node:crypto'
 import { test } from 'node:test'
 import { Failure } from '@crossfade/model/failure.ts'
+import { testSeed } from '@crossfade/model/testing/test-seed.ts'
 import type { Row } from '@crossfade/pipeline/transform.ts'
 import fc from 'fast-check'
 import { Type } from 'typebox'
@@ -25,7 +25,7 @@ import {
 } from './transformer.ts'
 import './builtin.ts'
 
-const seed = Number(process.env['CROSSFADE_SEED'] ?? randomInt(2 ** 31))
+const seed = testSeed()
 const runs = { seed, numRuns: 300, verbose: false }
 
 const text = fc.oneof(fc.string(), fc.string({ unit: 'grapheme' }), fc.constantFrom('', ' ', '\\N', "'", 'a b c'))

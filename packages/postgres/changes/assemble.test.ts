@@ -6,13 +6,14 @@ import { test } from 'node:test'
 import { Failure } from '@crossfade/model/failure.ts'
 import { asMigrationId } from '@crossfade/model/ids.ts'
 import { asLsn, type Lsn } from '@crossfade/model/lsn.ts'
+import { testSeed } from '@crossfade/model/testing/test-seed.ts'
 import fc from 'fast-check'
 import { type AssemblerOptions, appliedMark, TransactionAssembler } from './assemble.ts'
 import { cellsOf, encode, tupleOf } from './encoder-testing.ts'
 import type { PgoutputMessage, Relation } from './message.ts'
 import type { StreamEvent } from './transaction.ts'
 
-const seed = Number(process.env['CROSSFADE_SEED'] ?? Date.now() % 1_000_000)
+const seed = testSeed()
 const numRuns = Number(process.env['CROSSFADE_RUNS'] ?? 200)
 const migration = asMigrationId('mig_0123456789ab')
 

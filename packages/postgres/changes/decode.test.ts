@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Failure } from '@crossfade/model/failure.ts'
 import { asLsn } from '@crossfade/model/lsn.ts'
+import { testSeed } from '@crossfade/model/testing/test-seed.ts'
 import fc from 'fast-check'
 import { PgoutputDecoder } from './decode.ts'
 import { type Cell, cellsOf, encode, tupleOf } from './encoder-testing.ts'
 import type { OldTuple, PgoutputMessage, Relation, Tuple } from './message.ts'
 
-const seed = Number(process.env['CROSSFADE_SEED'] ?? Date.now() % 1_000_000)
+const seed = testSeed()
 /** Streams for each property; more with CROSSFADE_RUNS. */
 const numRuns = Number(process.env['CROSSFADE_RUNS'] ?? 300)
 const check = (property: fc.IProperty<unknown[]>) => fc.assert(property, { seed, numRuns })

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Failure } from '@crossfade/model/failure.ts'
+import { testSeed } from '@crossfade/model/testing/test-seed.ts'
 import fc from 'fast-check'
 import { Framer } from './frames.ts'
 
-const seed = Number(process.env['CROSSFADE_SEED'] ?? Date.now() % 1_000_000)
+const seed = testSeed()
 const numRuns = Number(process.env['CROSSFADE_RUNS'] ?? 300)
 
 /** A message of the protocol: its letter, its length, its body. */

@@ -3,11 +3,12 @@ import { EventEmitter } from 'node:events'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { seededRandom } from '@crossfade/model/seeded-random.ts'
+import { testSeed } from '@crossfade/model/testing/test-seed.ts'
 import type { ClientBase } from 'pg'
 import { copyOut } from './copy-out.ts'
 import type { WireConnection, WireQuery } from './wire.ts'
 
-const seed = Number(process.env['CROSSFADE_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+const seed = testSeed()
 
 function message(type: string, content = ''): Buffer {
   const bytes = Buffer.from(content)

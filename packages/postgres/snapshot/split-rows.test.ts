@@ -2,13 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Failure, fail } from '@crossfade/model/failure.ts'
 import { seededRandom } from '@crossfade/model/seeded-random.ts'
+import { testSeed } from '@crossfade/model/testing/test-seed.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { type CopyFormat, keyBytesMax, RowSplitter } from './split-rows.ts'
 import { escapeText, parseTextRow, unescapeText } from './text-row.ts'
 import { RowTransformer } from './transform-rows.ts'
 import { copyData } from './wire.ts'
 
-const seed = Number(process.env['CROSSFADE_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+const seed = testSeed()
 const random = seededRandom(seed)
 
 function message(content: Buffer): Buffer {

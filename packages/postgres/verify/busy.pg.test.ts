@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { randomInt } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { sharedTestCluster } from '@crossfade/embedded/testing.ts'
 import { asShardId, type ShardId } from '@crossfade/model/ids.ts'
 import { type Lsn, parseLsn } from '@crossfade/model/lsn.ts'
 import type { Mismatch } from '@crossfade/model/mismatch.ts'
+import { testSeed } from '@crossfade/model/testing/test-seed.ts'
 import type { ResolvedPlan } from '@crossfade/pipeline/resolved-plan.ts'
 import pg from 'pg'
 import { createPool, type ShardPool } from '../connection/pool.ts'
@@ -20,7 +20,7 @@ ALTER TABLE item ALTER COLUMN big SET STORAGE EXTERNAL;
 `
 const writerCount = 4
 const tenants = 6
-const seed = Number(process.env['CROSSFADE_SEED'] ?? randomInt(2 ** 31))
+const seed = testSeed()
 const source = asShardId('source/0')
 
 describe('D20: a busy table', () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { randomInt } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { sharedTestCluster } from '@crossfade/embedded/testing.ts'
 import { asShardId } from '@crossfade/model/ids.ts'
+import { testSeed } from '@crossfade/model/testing/test-seed.ts'
 import type { ResolvedPlan, ResolvedTable } from '@crossfade/pipeline/resolved-plan.ts'
 import { routeSql } from '@crossfade/routing/route-sql.ts'
 import fc from 'fast-check'
@@ -10,7 +10,7 @@ import { evenHash, testTable } from '../testing/plan.ts'
 import { createVerification } from './plane.ts'
 import { makeRig, type Rig, rigMigration, taskContext } from './verify-testing.ts'
 
-const seed = Number(process.env['CROSSFADE_SEED'] ?? randomInt(2 ** 31))
+const seed = testSeed()
 const runs = 120
 
 /** Values that are easily taken for one another. */

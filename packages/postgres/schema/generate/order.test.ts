@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { testSeed } from '@crossfade/model/testing/test-seed.ts'
 import fc from 'fast-check'
 import type { Dependency } from '../inventory-types.ts'
 import { inOrder } from './order.ts'
 
-const seed = Number(process.env['CROSSFADE_SEED'] ?? Date.now() % 1_000_000)
+const seed = testSeed()
 
 const needs = (object: string, needed: string, via: Dependency['via'] = null): Dependency => ({
   object,

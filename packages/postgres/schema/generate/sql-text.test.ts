@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { testSeed } from '@crossfade/model/testing/test-seed.ts'
 import fc from 'fast-check'
 import { canonical, identifiersOf, rename, tokenize } from './sql-text.ts'
 
-const seed = Number(process.env['CROSSFADE_SEED'] ?? Date.now() % 1_000_000)
+const seed = testSeed()
 
 const names = {
   relation: (name: { schema: string; name: string }) =>
