@@ -195,6 +195,10 @@ function pathArgument(parameter: CallParameter, values: Readonly<Record<string, 
       return parameter.allowReserved ? encodePathReserved(value) : encodeStrictly(value)
     }
   }
+  // Lists, objects and prefixes (`label`) as they will stand there, before it is encoded.
+  const plain = pathText(parameter, value, (text) => text)
+  if (plain !== null && climbs(plain))
+    refuse(parameter.argument, 'has a segment of only dots, which would lead out of its place')
   const text = pathText(parameter, value, parameter.allowReserved ? encodePathReserved : encodeStrictly)
   return text === null ? refuse(parameter.argument, 'is empty') : text
 }
