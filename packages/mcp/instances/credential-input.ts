@@ -56,8 +56,11 @@ export function fieldsOf(config: ServiceConfig): Field[] {
     case 'basic_auth':
       return [
         ...variables,
-        { ...secret('username', auth.usernameLabel, auth.help), secret: false },
         // Some services take a key as the user's name and nothing as the password.
+        {
+          ...secret('username', auth.usernameLabel, auth.help),
+          secret: /\bAPI (?:key|token)$/i.test(auth.usernameLabel),
+        },
         secret('password', auth.passwordLabel, null, false),
         ...further,
       ]

@@ -4,13 +4,15 @@ import type { ErrorCode } from '@crossfade/model/error-codes.ts'
 import { type Failure, fail } from '@crossfade/model/failure.ts'
 import type { Credential } from '../instances/session.ts'
 import type { AnswerHeaders } from './exchange.ts'
-import { secretsOf } from './place-credential.ts'
+import { keysOf, secretsOf } from './place-credential.ts'
 import type { ToolOutcome } from './upstream.ts'
 
 /** Of an upstream's own message, what is passed on. */
 const messageCharactersMax = 2_000
 /** Of an upstream's error body, what is looked at. */
 const bodyBytesMax = 65_536
+/** Of one secret in any spelling, more than is ever stored. */
+const secretBytesMax = 65_536
 
 /** The outcome that tells of `failure`. */
 export function failureOutcome(failure: Failure, statusCode = 0): ToolOutcome {
@@ -26,7 +28,7 @@ export function statusFailure(
   service: string,
   credential: Credential,
 ): Failure {
-  const said = redact(upstreamMessage(headers, body), secretsOf(credential))
+  const said = upstreamMessage(headers, body, secretsOf(credential))
   const reason = said === '' ? 'it said nothing more' : said
   return fail(codeOf(status), { service, status, reason })
 }
@@ -40,17 +42,19 @@ function codeOf(status: number): ErrorCode {
   return status >= 500 ? 'CF13336' : 'CF13330'
 }
 
-/** The upstream's own words, one line. Empty when it said nothing that a person could read. */
-export function upstreamMessage(headers: AnswerHeaders, body: Buffer): string {
+/** The upstream's own words without `secrets`, one line. Empty when it said nothing that a person could read. */
+export function upstreamMessage(headers: AnswerHeaders, body: Buffer, secrets: readonly string[]): string {
   const type = String(headers['content-type'] ?? '').toLowerCase()
-  const text = body.subarray(0, bodyBytesMax).toString('utf8')
-  if (type.includes('html')) return oneLine(/<title[^>]*>([^<]*)/i.exec(text)?.[1] ?? '')
+  const line = (words: string) => oneLine(redact(words, secrets))
+  // Secrets go before anything is cut: half of one is still told.
+  const text = redact(body.subarray(0, bodyBytesMax + secretBytesMax).toString('utf8'), secrets).slice(0, bodyBytesMax)
+  if (type.includes('html')) return line(/<title[^>]*>([^<]*)/i.exec(text)?.[1] ?? '')
   if (text.includes('\u0000')) return ''
   try {
     const value: unknown = JSON.parse(text)
-    return oneLine(messageIn(value, 0) ?? text)
+    return line(messageIn(value, 0) ?? text)
   } catch {
-    return oneLine(text)
+    return line(text)
   }
 }
 
@@ -100,3 +104,16 @@ export function redact(text: string, secrets: readonly string[]): string {
 }
 
 const secretCharactersMin = 4
+
+/**
+ * An answer's bytes without the key that the request was sent with, in case the upstream repeats it: whoever may call tools need not know the key, and a model never.
+ * The same bytes where it doesn't.
+ */
+export function withoutKey(body: Buffer, credential: Credential): Buffer {
+  let clean = body
+  for (const key of keysOf(credential)) {
+    if (clean.includes(key))
+      clean = Buffer.from(clean.toString('latin1').replaceAll(key.toString('latin1'), '[redacted]'), 'latin1')
+  }
+  return clean
+}

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import type { InstanceId } from '@crossfade/model/platform-ids.ts'
+import { encodeStrictly } from './parameter-styles.ts'
 import {
   apiKey,
   startUpstream,
@@ -169,6 +170,39 @@ test('what an upstream says of its trouble is passed on with a code and a remedy
       assert.doesNotMatch(textOf(outcome), /key-of-one|stack trace/)
       assert.equal(session.refused, status === 401 ? 1 : 0)
     }
+  })
+})
+
+test('SI-08 no answer tells the key, not where it is cut, spelled otherwise, or repeated by an upstream that is content', async () => {
+  const key = "key-of-one!('-0123456789"
+  const upstream = await startUpstream(({ url, headers }, response) => {
+    const basic = String(headers['authorization']).replace(/^Basic /, '')
+    const sent = String(headers['authorization']).replace(/^Bearer /, '')
+    const told: Record<string, () => void> = {
+      '/cut': () => response.writeHead(400).end(`${'x'.repeat(1_990)} ${sent}`),
+      '/late': () => response.writeHead(400).end(`${' '.repeat(65_530)}${sent}`),
+      '/spelled': () => response.writeHead(400).end(`unknown: ${encodeStrictly(sent)}`),
+      '/moved': () => response.writeHead(302, { location: `https://other.example/${'x'.repeat(1_970)}${sent}` }).end(),
+      '/ok': () => response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ sent, id: 7 })),
+      '/plain': () => response.writeHead(200, { 'content-type': 'text/plain' }).end(`you said ${sent}`),
+      '/user': () =>
+        response.writeHead(401).end(`no such key ${Buffer.from(basic, 'base64').toString().split(':')[0]}`),
+    }
+    told[url]!()
+  })
+  await withCaller(upstream, async (caller) => {
+    for (const path of ['/cut', '/late', '/spelled', '/moved', '/ok', '/plain']) {
+      const session = testSession(apiKey(key))
+      const outcome = await caller.call(testCall(testConfig(upstream.url), testTool({ path }), { session }))
+      assert.doesNotMatch(JSON.stringify(outcome.result), /key-of|0123/, path)
+      if (path === '/ok') assert.deepEqual(outcome.result.structuredContent, { sent: '[redacted]', id: 7 })
+    }
+    const auth = { type: 'basic_auth', usernameLabel: 'API key', passwordLabel: 'Leave empty', help: '' } as const
+    const credential = { kind: 'basic_auth', username: 'key-of-one', password: '', additional: {} } as const
+    const call = testCall(testConfig(upstream.url, { auth }), testTool({ path: '/user' }), {
+      session: testSession(credential),
+    })
+    assert.match(textOf(await caller.call(call)), /no such key \[redacted\]/)
   })
 })
 

@@ -4,7 +4,7 @@ import { Failure, fail } from '@crossfade/model/failure.ts'
 import type { Credential } from '../instances/session.ts'
 import { answerResult, binaryBytesMax, pagingHint, textCharactersMax } from './answer-content.ts'
 import { type BuiltRequest, type RequestPlan, requestPlan } from './build-request.ts'
-import { failureOutcome, redact, statusFailure } from './failure-result.ts'
+import { failureOutcome, redact, statusFailure, withoutKey } from './failure-result.ts'
 import { createInstanceLimits, waitAskedFor } from './instance-limits.ts'
 import { secretsOf } from './place-credential.ts'
 import type { ToolCall, ToolCaller, ToolOutcome } from './upstream.ts'
@@ -149,7 +149,14 @@ export function createHttpCaller(options: HttpCallerOptions): ToolCaller {
       return failureOutcome(fail('CF13320', { service: name, seconds: Math.max(1, Math.ceil(waitMs / 1000)) }), status)
     }
     if (status >= 200 && status < 300) {
-      const result = answerResult(body, headers, status, tool, service.config.serviceType, sizes)
+      const result = answerResult(
+        withoutKey(body, credential),
+        headers,
+        status,
+        tool,
+        service.config.serviceType,
+        sizes,
+      )
       if (result !== null) return { result, statusCode: status, errorCode: null }
       const host = hostOf(service.config.baseUrl)
       const how = pagingHint(tool)
@@ -190,7 +197,7 @@ function redirectTarget(sent: Extract<Sent, { kind: 'answer' }>, request: BuiltR
 /** The address is told, for it may be a file that was asked for: signed links are made for whoever asked. */
 function redirectOutcome(sent: Extract<Sent, { kind: 'answer' }>, host: string, credential: Credential): ToolOutcome {
   const header = sent.headers['location']
-  const text = String((Array.isArray(header) ? header[0] : header) ?? 'nowhere').slice(0, 2_000)
-  const location = redact(text.replace(/\p{Cc}+/gu, ''), secretsOf(credential))
+  const text = String((Array.isArray(header) ? header[0] : header) ?? 'nowhere')
+  const location = redact(text.replace(/\p{Cc}+/gu, ''), secretsOf(credential)).slice(0, 2_000)
   return failureOutcome(fail('CF13317', { host, location }), sent.status)
 }

@@ -89,7 +89,7 @@ function verdictOn(
 ): KeyVerdict {
   if (sent.kind === 'failed') return { kind: 'unknown', reason: sent.failure.message }
   const { status, headers, body } = sent
-  const said = redact(upstreamMessage(headers, body), secretsOf(credential))
+  const said = upstreamMessage(headers, body, secretsOf(credential))
   if (validStatuses.includes(status)) {
     const answer = parsed(body)
     if (truePointer !== undefined && at(answer, truePointer) !== true) {
@@ -97,7 +97,10 @@ function verdictOn(
     }
     const name = account === undefined ? undefined : at(answer, account)
     const isName = typeof name === 'string' || typeof name === 'number'
-    return { kind: 'valid', account: isName ? String(name).slice(0, accountCharactersMax) : null }
+    return {
+      kind: 'valid',
+      account: isName ? redact(String(name), secretsOf(credential)).slice(0, accountCharactersMax) : null,
+    }
   }
   if (invalidStatuses.includes(status)) {
     const { message } = fail('CF13331', { service: config.displayName, status, reason: said || 'it said nothing more' })
