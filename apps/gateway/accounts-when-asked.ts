@@ -2,7 +2,10 @@ import type { Accounts, AccountsOptions } from '@crossfade/accounts/accounts.ts'
 import { accountPaths } from '@crossfade/accounts/paths.ts'
 
 /** Accounts as the API uses them. */
-export type ServedAccounts = Pick<Accounts, 'handle' | 'sessionOf' | 'paths' | 'close'>
+export type ServedAccounts = Pick<
+  Accounts,
+  'handle' | 'sessionOf' | 'paths' | 'applicationsOf' | 'endApplication' | 'close'
+>
 
 /** Accounts whose library, the largest of all, is loaded when somebody first signs in or comes with a session: a worker that serves MCP clients alone never carries it. */
 export function accountsWhenAsked(options: AccountsOptions): ServedAccounts {
@@ -23,6 +26,8 @@ export function accountsWhenAsked(options: AccountsOptions): ServedAccounts {
     paths: accountPaths,
     handle: async (request, caller) => (await open()).handle(request, caller),
     sessionOf: async (headers) => (headers.has('cookie') ? (await open()).sessionOf(headers) : null),
+    applicationsOf: async (userId) => (await open()).applicationsOf(userId),
+    endApplication: async (userId, id) => (await open()).endApplication(userId, id),
     close: async () => (await opened?.catch(() => null))?.close(),
   }
 }

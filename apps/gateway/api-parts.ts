@@ -11,7 +11,7 @@ import type { UserProof } from '@crossfade/mcp-database/as-user.ts'
 import type { UserId } from '@crossfade/model/platform-ids.ts'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify'
-import type { Imported } from './contract/account.ts'
+import type { ImportKeeper } from './imports/import-keeper.ts'
 
 /** Who is asking. */
 export interface Asking {
@@ -48,15 +48,9 @@ export type GatewayApi = FastifyInstance<
   TypeBoxTypeProvider
 >
 
-export interface ImportWish {
-  readonly text: string
-  readonly serviceType?: string
-  readonly replace?: boolean
-}
-
 /** Everything that the API works with. Nothing of it is closed by the API. */
 export interface ApiOptions extends AuthorizationStores {
-  readonly accounts: Pick<Accounts, 'handle' | 'sessionOf' | 'paths'>
+  readonly accounts: Pick<Accounts, 'handle' | 'sessionOf' | 'paths' | 'applicationsOf' | 'endApplication'>
   readonly directory: Pick<PlatformDirectory, 'openForUser'>
   readonly caller: Pick<PlatformToolCaller, 'call' | 'serviceFor'>
   readonly limits: Pick<CallLimits, 'admit' | 'ended'>
@@ -65,8 +59,8 @@ export interface ApiOptions extends AuthorizationStores {
   readonly trustedOrigins?: readonly string[]
   /** Services whose calls this worker holds back now. */
   readonly pausedServices?: () => ReadonlySet<string>
-  /** Takes in an OpenAPI document or a server.json; null: this server takes none. */
-  readonly importService: ((wish: ImportWish) => Promise<Imported>) | null
+  /** Null: this server takes no services in. */
+  readonly imports: ImportKeeper | null
   /** Text and content type of the metrics page; null: there is none. */
   readonly metrics: (() => Promise<{ readonly contentType: string; readonly text: string }>) | null
   readonly signUp: boolean

@@ -8,7 +8,7 @@ import { type ApiOptions, actingOf, type GatewayApi, type Needs } from './api-pa
 import { admit, whoIsAsking } from './asking.ts'
 import { apiPrefix } from './contract/endpoints.ts'
 import { describeNeeds } from './openapi.ts'
-import { problemOf, statusOf } from './problems.ts'
+import { answerOf, problemOf } from './problems.ts'
 import { accountRoutes } from './routes/account.ts'
 import { accountRoutesOf } from './routes/accounts-handler.ts'
 import { authorizationRoutes } from './routes/authorization.ts'
@@ -24,6 +24,7 @@ const bodyBytesMax = 8 * 1024 * 1024
 
 const tags = [
   { name: 'services', description: 'What there is to connect to.' },
+  { name: 'imports', description: 'Services of the caller’s own.' },
   { name: 'instances', description: 'What the caller is connected to; its keys and tokens.' },
   { name: 'authorization', description: 'Connecting by OAuth, in a browser.' },
   { name: 'account', description: 'The caller.' },
@@ -41,7 +42,7 @@ export async function createApi(options: ApiOptions): Promise<GatewayApi> {
     ajv: { customOptions: { coerceTypes: 'array', removeAdditional: false } },
     frameworkErrors: (error, _request, reply) => {
       const untyped = reply as unknown as FastifyReply
-      untyped.status(statusOf(error)).send(problemOf(error))
+      untyped.status(answerOf(error).status).send(problemOf(error))
     },
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as GatewayApi
 
@@ -64,11 +65,11 @@ export async function createApi(options: ApiOptions): Promise<GatewayApi> {
   })
 
   app.setErrorHandler((error, request, reply) => {
-    const status = statusOf(error)
+    const { status, retryAfterSeconds } = answerOf(error)
     const problem = problemOf(error)
     if (status >= 500) request.log.error({ err: error, route: request.routeOptions.url }, problem.message)
     if (status === 401) reply.header('www-authenticate', 'Bearer realm="Crossfade API"')
-    if (status === 503 || status === 429) reply.header('retry-after', '2')
+    if (retryAfterSeconds !== null) reply.header('retry-after', String(retryAfterSeconds))
     return reply.status(status).send(problem)
   })
   app.setNotFoundHandler((request) => {

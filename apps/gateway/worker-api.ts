@@ -9,7 +9,7 @@ import { accountsWhenAsked } from './accounts-when-asked.ts'
 import { createApi } from './api.ts'
 import type { ApiOptions, GatewayApi } from './api-parts.ts'
 import type { Home } from './home.ts'
-import { importService } from './import-service.ts'
+import { createImportKeeper } from './imports/import-keeper.ts'
 import { metricsContentType } from './metrics.ts'
 import { scrapeThroughParent } from './metrics-exchange.ts'
 import { protectedResourceRoutes } from './routes/protected-resource.ts'
@@ -66,7 +66,7 @@ export async function openApi(
     usage,
     trustedOrigins,
     pausedServices: () => openBreakers(caller),
-    importService: (wish) => importService(home, served, keeperPool, wish),
+    imports: createImportKeeper(home, served, keeperPool),
     metrics: async () => ({ contentType: metricsContentType, text: await scrape() }),
     signUp: settings.signUp,
     version: settings.version,

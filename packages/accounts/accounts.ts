@@ -2,6 +2,7 @@
 import { openPool } from '@crossfade/mcp-database/pool.ts'
 import type { UserId } from '@crossfade/model/platform-ids.ts'
 import type { Pool } from 'pg'
+import { applicationsOf, endApplication, type GrantedApplication } from './applications.ts'
 import { answerJson, boundedRequest } from './http-answers.ts'
 import { answerServerMetadata, handleOAuth } from './oauth-requests.ts'
 import { accountPaths, authPath, issuerOf } from './paths.ts'
@@ -65,6 +66,10 @@ export interface Accounts {
   sessionOf(headers: Headers): Promise<AccountSession | null>
   /** A link that signs its user in, once, within three minutes: for the command line of a local installation. CF12306 for an unknown user. */
   createSignInLink(userId: UserId): Promise<string>
+  /** MCP clients that the user let in by OAuth, the last one first. */
+  applicationsOf(userId: UserId): Promise<readonly GrantedApplication[]>
+  /** Puts one of them out, on every worker at once. Rejects with CF12043 when the user has let in none of this id. */
+  endApplication(userId: UserId, id: string): Promise<void>
   /** Paths that `handle` wants, a `*` at the end for everything below. */
   readonly paths: readonly string[]
   /** The authorization server's issuer URL. */
@@ -147,6 +152,8 @@ export function createAccounts(options: AccountsOptions): Accounts {
     paths: accountPaths,
     issuer,
     sessionOf,
+    applicationsOf: (userId) => applicationsOf(pool, options.baseUrl, userId),
+    endApplication: (userId, id) => endApplication(pool, userId, id),
     createSignInLink: (userId) => createSignInLink(context, userId),
     async handle(request, caller) {
       try {

@@ -1,6 +1,6 @@
 // Tokens of somebody else's authorization server, where the operator has configured one.
 import { fail, reasonOf } from '@crossfade/model/failure.ts'
-import { createRemoteJWKSet, customFetch, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import type { JWTPayload, JWTVerifyGetKey } from 'jose'
 
 const tokenCharactersMax = 8_192
 const documentBytesMax = 256 * 1024
@@ -85,6 +85,8 @@ function openIssuer(config: ExternalIssuer) {
   const keysOf = keySource(config)
 
   return async (token: string, resourceUrl: string): Promise<ExternalClaims | null> => {
+    // Loaded with the first token: without an issuer of somebody else nothing of it is needed.
+    const { errors, jwtVerify } = await import('jose')
     let payload: JWTPayload
     try {
       const keys = await keysOf()
@@ -96,7 +98,7 @@ function openIssuer(config: ExternalIssuer) {
       })
       payload = verified.payload
     } catch (cause) {
-      if (isRefusal(cause)) return null
+      if (isRefusal(cause, errors)) return null
       throw fail('CF12310', { issuer: config.issuer, reason: reasonOf(cause) }, cause)
     }
     if (!isAudience(config, payload.aud, resourceUrl)) return null
@@ -140,7 +142,7 @@ function scopesOf(payload: JWTPayload): readonly string[] {
 }
 
 /** Whether the token is at fault, and not the way to the keys. */
-function isRefusal(cause: unknown): boolean {
+function isRefusal(cause: unknown, errors: typeof import('jose').errors): boolean {
   return (
     cause instanceof errors.JOSEError &&
     !(cause instanceof errors.JWKSTimeout) &&
@@ -157,7 +159,7 @@ function keySource(config: ExternalIssuer): () => Promise<JWTVerifyGetKey> {
   const ask = async (): Promise<JWTVerifyGetKey> => {
     try {
       const url = config.jwksUrl ?? (await discoverKeysUrl(config.issuer))
-      if (found?.url !== url) found = { keys: remoteKeys(url), url, untilMs: 0 }
+      if (found?.url !== url) found = { keys: await remoteKeys(url), url, untilMs: 0 }
       found.untilMs = Date.now() + discoveryMsMax
       return found.keys
     } catch (cause) {
@@ -176,7 +178,8 @@ function keySource(config: ExternalIssuer): () => Promise<JWTVerifyGetKey> {
   }
 }
 
-function remoteKeys(url: string): JWTVerifyGetKey {
+async function remoteKeys(url: string): Promise<JWTVerifyGetKey> {
+  const { createRemoteJWKSet, customFetch } = await import('jose')
   return createRemoteJWKSet(new URL(url), {
     timeoutDuration: fetchTimeoutMs,
     cacheMaxAge: keysMsMax,

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { listenToChanges } from '@crossfade/mcp-database/changes.ts'
 import { openPool } from '@crossfade/mcp-database/pool.ts'
+import type { UserId } from '@crossfade/model/platform-ids.ts'
 import { auth as authV2, type OAuthClientProvider } from '@modelcontextprotocol/client'
 import { auth as authV1 } from '@modelcontextprotocol/sdk/client/auth.js'
 import type pg from 'pg'
@@ -422,6 +423,48 @@ test('a revoked token ends on every worker as soon as the change is told, long b
       (await askToken({ grant_type: 'refresh_token', client_id: clientId, refresh_token: body.refresh_token }))
         .status >= 400,
     )
+  } finally {
+    await listening.close()
+  }
+})
+
+test('SI-10 applications that were let in are told with what they may and when they came; one that is put out is out on every worker at once', async () => {
+  const { tokens, resource, clientId, userId } = await connected()
+  const other = await connected()
+  const owner = userId as UserId
+  const { accounts } = platform
+  const told = Promise.withResolvers<void>()
+  const worker = createAccessTokenVerifier({ runtime, baseUrl: platform.baseUrl })
+  const listening = await listenToChanges(
+    platform.urls.runtime,
+    (change) => {
+      if (change.kind !== 'user') return
+      worker.forget(change.userId)
+      if (change.userId === userId) told.resolve()
+    },
+    () => worker.forget(),
+  )
+  try {
+    const [before, ...more] = await accounts.applicationsOf(owner)
+    assert.deepEqual(more, [])
+    assert.deepEqual(
+      [before!.name, before!.returnsTo, before!.scopes, before!.instances.map(({ url }) => url), before!.lastUsedAt],
+      ['Test client', '127.0.0.1:8765', ['mcp:read', 'mcp:call', 'offline_access'], [resource], null],
+    )
+    assert.notEqual(await worker.verify(tokens.access_token, resource), null)
+    assert.ok((await accounts.applicationsOf(owner))[0]!.lastUsedAt! >= before!.grantedAt)
+
+    // Another's application is none.
+    await assert.rejects(accounts.endApplication(other.userId as UserId, before!.id), { code: 'CF12043' })
+    assert.notEqual(await worker.verify(tokens.access_token, resource), null)
+    await accounts.endApplication(owner, before!.id)
+    await told.promise
+    assert.equal(await worker.verify(tokens.access_token, resource), null)
+    assert.deepEqual(await accounts.applicationsOf(owner), [])
+    const refresh = { grant_type: 'refresh_token', client_id: clientId, refresh_token: tokens.refresh_token }
+    assert.ok((await askToken(refresh)).status >= 400)
+    await assert.rejects(accounts.endApplication(owner, before!.id), { code: 'CF12043' })
+    assert.notEqual(await worker.verify(other.tokens.access_token, other.resource), null)
   } finally {
     await listening.close()
   }

@@ -43,26 +43,38 @@ export function parseJsonText<T>(text: string, file: string, schema: TSchema, su
   return { value: null, findings }
 }
 
-/** Line (from 1) on which the value at `path` begins; of the nearest one above it where it is missing. */
+/** As `lineFinder`, for one path. */
 export function lineOf(text: string, path: readonly (string | number)[]): number {
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, schema: 'json' })
-  for (let length = path.length; length > 0; length--) {
-    const node = document.getIn(path.slice(0, length), true)
-    if (isNode(node) && node.range) return lines.linePos(node.range[0]).line
-  }
-  return 1
+  return lineFinder(text)(path)
 }
 
-/** JSON.parse names the place in most of its messages; where it does not, the text ended too early. */
+/** Finds the line (from 1) on which the value at a path of a JSON or YAML text begins; that of the nearest one above it where it is missing. */
+export function lineFinder(text: string): (path: readonly (string | number)[]) => number {
+  const lines = new LineCounter()
+  // Every key is a text, as it is in a path: `200` in YAML as well.
+  const document = parseDocument(text, { lineCounter: lines, schema: 'failsafe' })
+  return (path) => {
+    for (let length = path.length; length > 0; length--) {
+      const node = document.getIn(path.slice(0, length), true)
+      if (isNode(node) && node.range) return lines.linePos(node.range[0]).line
+    }
+    return 1
+  }
+}
+
 function brokenJson(text: string, file: string, subject: string, error: unknown): Finding {
+  return catalogFinding('CF10001', 'block', subject, { file, ...placeInJson(text, error) })
+}
+
+/** What `JSON.parse` complained of, and where. It names the place in most of its messages; where it does not, the text ended too early. */
+export function placeInJson(text: string, error: unknown): { reason: string; line: number; column: number } {
   const message = error instanceof Error ? error.message : String(error)
   const position = /at position (\d+)/.exec(message)?.[1]
   const offset = position === undefined ? placeOfToken(text, message) : Number(position)
   const line = text.slice(0, offset).split('\n').length
   const column = offset - text.lastIndexOf('\n', offset - 1)
   const reason = message.replace(/ (in JSON )?at position .*$/s, '').replace(/, (\.\.\.)?".*is not valid JSON$/s, '')
-  return catalogFinding('CF10001', 'block', subject, { file, reason, line, column })
+  return { reason, line, column }
 }
 
 /** So many characters before an unexpected token V8 quotes. */

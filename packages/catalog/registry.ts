@@ -31,7 +31,7 @@ export function registryRowsOf(configs: readonly ServiceConfig[]): ServiceRow[] 
 
 function registryRow(config: ServiceConfig): ServiceRow {
   const { type, ...authConfig } = config.auth
-  const { docsUrl, source, tools, variables, headers, rateLimit, verification } = config
+  const { docsUrl, owner, source, tools, variables, headers, rateLimit, verification } = config
   return {
     serviceType: config.serviceType,
     name: config.serviceType,
@@ -46,6 +46,7 @@ function registryRow(config: ServiceConfig): ServiceRow {
     authConfig,
     serviceConfig: {
       docsUrl,
+      ...(owner === undefined ? {} : { owner }),
       source,
       tools,
       ...(variables === undefined ? {} : { variables }),

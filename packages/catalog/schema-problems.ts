@@ -23,6 +23,14 @@ export function explainSchema(schema: TSchema, value: unknown): SchemaProblem[] 
   return problemsOf(schema as Node, value, [])
 }
 
+/** The path of a JSON pointer. */
+export function pathOfPointer(pointer: string): string[] {
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((step) => step.replace(/~1/g, '/').replace(/~0/g, '~'))
+}
+
 /** A path as a JSON pointer (RFC 6901); `/` for the root. */
 export function pointerOf(path: readonly (string | number)[]): string {
   if (path.length === 0) return '/'

@@ -1,5 +1,5 @@
 // The shape of `services/<service_type>/config.json`: one service as people describe it. The schema is the validator, the types come from it.
-import type { ServiceType } from '@crossfade/model/platform-ids.ts'
+import type { ServiceType, UserId } from '@crossfade/model/platform-ids.ts'
 import { type Static, Type } from 'typebox'
 
 /** Ports of services: the range that no registered protocol uses. */
@@ -185,6 +185,8 @@ export const serviceConfigSchema = Type.Object(
   {
     $schema: Type.Optional(Type.String()),
     serviceType: Type.Unsafe<ServiceType>(Type.String({ pattern: '^[a-z][a-z0-9_-]{1,49}$' })),
+    /** The only user who sees the service and can connect to it. Absent: it is for everybody. */
+    owner: Type.Optional(Type.Unsafe<UserId>(Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' }))),
     displayName: name,
     category: Type.Unsafe<ServiceCategory>(Type.Union(serviceCategories.map((category) => Type.Literal(category)))),
     /** One or two sentences of our own. */

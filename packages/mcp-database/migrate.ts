@@ -1,9 +1,12 @@
+import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Failure, fail, reasonOf } from '@crossfade/model/failure.ts'
-import { runner } from 'node-pg-migrate'
 import pg from 'pg'
 import { connectionOptions } from './connection.ts'
 import { prepareOwner } from './owner.ts'
+
+const migrationsDirectory = fileURLToPath(new URL('migrations', import.meta.url))
+const migrationsTable = 'crossfade_mcp_schema_version'
 
 export interface MigrateOptions {
   /** Default `up`. */
@@ -32,12 +35,15 @@ export async function migratePlatform(adminUrl: string, options: MigrateOptions 
     const direction = options.direction ?? 'up'
     await prepareOwner(client, { legacy: options.legacy ?? 'refuse', last: direction === 'up' ? options.to : 0 })
     await client.query('SET ROLE crossfade_mcp_owner')
+    if (direction === 'up' && options.to === undefined && (await isUpToDate(client))) return
+    // Loaded only where there is something to do: at most starts there is not.
+    const { runner } = await import('node-pg-migrate')
     await runner({
       dbClient: client,
-      dir: fileURLToPath(new URL('migrations', import.meta.url)),
+      dir: migrationsDirectory,
       direction,
       ...extent(direction, options.to),
-      migrationsTable: 'crossfade_mcp_schema_version',
+      migrationsTable,
       checkOrder: true,
       advisoryLockMode: 'wait',
       logger: silent,
@@ -47,6 +53,18 @@ export async function migratePlatform(adminUrl: string, options: MigrateOptions 
   } finally {
     await client.end().catch(() => undefined)
   }
+}
+
+/** Whether exactly the migrations of the directory have been run, in their order. Everything else is the runner's to judge. */
+async function isUpToDate(client: pg.Client): Promise<boolean> {
+  const { rows: found } = await client.query('SELECT to_regclass($1) IS NOT NULL AS there', [`public.${migrationsTable}`])
+  if (!found[0].there) return false
+  const { rows } = await client.query(`SELECT name FROM public.${migrationsTable} ORDER BY id`)
+  const names = readdirSync(migrationsDirectory)
+    .filter((file) => file.endsWith('.sql'))
+    .map((file) => file.slice(0, -'.sql'.length))
+    .sort()
+  return rows.length === names.length && rows.every(({ name }, index) => name === names[index])
 }
 
 /** The runner counts by the numbers in front of file names: going up to and with `count`, going down from and with it. */

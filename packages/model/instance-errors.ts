@@ -160,6 +160,36 @@ export const instanceErrors = {
     remedy: 'Wait {seconds} seconds and try again.',
     retry: true,
   },
+  CF12038: {
+    sentence: 'The name {service} is taken here.',
+    remedy: 'Import it under another name: {free} is free.',
+    retry: false,
+  },
+  CF12039: {
+    sentence: 'You have imported {service} before.',
+    remedy: 'Replace it (`crossfade mcp import --replace`), or import under another name.',
+    retry: false,
+  },
+  CF12040: {
+    sentence: 'This import was not begun: {reason}.',
+    remedy: 'Remove imports that nobody uses, or try again later.',
+    retry: false,
+  },
+  CF12041: {
+    sentence: 'You have imported no service named {service}.',
+    remedy: 'Look at `crossfade mcp services`, or at the page Imports of the console.',
+    retry: false,
+  },
+  CF12042: {
+    sentence: 'The definition of {tool} has changed since it was looked at.',
+    remedy: 'Look at it again.',
+    retry: false,
+  },
+  CF12043: {
+    sentence: 'No application that you let in has this id.',
+    remedy: 'Read the list of applications again: its access may have ended already.',
+    retry: false,
+  },
   CF12301: {
     sentence: 'The {part} of this API token must be {rule}.',
     remedy: 'Correct it and make the token again.',

@@ -118,25 +118,26 @@ export const AuditSchema = Type.Object(
 )
 export type Audit = Static<typeof AuditSchema>
 
-export const ImportBodySchema = Type.Object(
+/** An MCP client that the caller let in by OAuth 2.1. */
+export const ApplicationSchema = Type.Object(
   {
-    text: Type.String({
-      minLength: 2,
-      description: 'An OpenAPI 3 document (YAML or JSON), or a server.json of the MCP registry.',
-    }),
-    serviceType: Type.Optional(Type.String({ pattern: '^[a-z][a-z0-9_-]{1,49}$' })),
-    replace: Type.Optional(Type.Boolean({ description: 'Overwrite an import of the same service type.' })),
+    id: Type.String({ format: 'uuid' }),
+    name: Type.String({ description: 'What it calls itself; nobody has checked it.' }),
+    /** Null where it named none. */
+    url: nullable(Type.String()),
+    /** Where its answers go: the host, or the scheme of an application on a device. */
+    returnsTo: Type.String(),
+    scopes: Type.Array(Type.String()),
+    instances: Type.Array(
+      Type.Object({
+        instanceId: Type.String(),
+        serviceType: Type.String(),
+        displayName: nullable(Type.String({ description: 'Null: that instance is gone.' })),
+      }),
+    ),
+    grantedAt: TimeSchema,
+    lastUsedAt: nullable(Type.String({ format: 'date-time', description: 'To the minute.' })),
   },
-  { title: 'Import', additionalProperties: false },
+  { title: 'Application' },
 )
-export const ImportedSchema = Type.Object(
-  {
-    serviceType: Type.String(),
-    displayName: Type.String(),
-    listedTools: Type.Integer(),
-    operations: Type.Integer(),
-    findings: Type.Array(Type.Object({ severity: Type.String(), message: Type.String() })),
-  },
-  { title: 'Imported' },
-)
-export type Imported = Static<typeof ImportedSchema>
+export type Application = Static<typeof ApplicationSchema>

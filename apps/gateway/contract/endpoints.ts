@@ -10,7 +10,13 @@
 //   GET    /services/:serviceType/tools?search=&limit=     Tools: without search the listed ones
 //   GET    /services/:serviceType/tools/:name              ToolDetail: with the schema of its arguments
 //   GET    /health                                         ServiceHealth: all services
-//   POST   /imports                                        admin. Import → 201 Imported
+//
+//   IMPORTS (services of the caller's own; an administrator's may be for everybody)
+//   GET    /imports                                        {imports: Imported[]}: the caller's
+//   POST   /imports                                        Import → 201 Imported; CF12038: the name is taken, CF12039: imported before (`replace`)
+//   DELETE /imports/:serviceType                           204; the caller's instance of it goes too
+//   GET    /imports/:serviceType/tools                     {tools: PinnedTool[]} of a remote server: what is served, what waits
+//   POST   /imports/:serviceType/tools/:tool/decision      ToolDecision → 204; CF12042: it has changed since
 //
 //   INSTANCES (one per user and service)
 //   POST   /services/:serviceType/authenticate             Authenticate → 201 (new, with its first token) or 200 (key replaced; id, URL, tokens, settings stay) Authenticated
@@ -34,6 +40,8 @@
 //   GET    /user/tokens                                    {tokens: ApiToken[]}
 //   POST   /user/tokens                                    NewApiToken → 201 MintedApiToken (by session only)
 //   DELETE /user/tokens/:id                                204
+//   GET    /user/applications                              {applications: Application[]}: MCP clients let in by OAuth
+//   DELETE /user/applications/:id                          204; its tokens end on every worker at once
 //   *      /auth/*                                         sign-up, sign-in, sign-out, OAuth server (better-auth): POST /auth/sign-up/email {name, email, password},
 //                                                          POST /auth/sign-in/email {email, password}, POST /auth/sign-out
 //
@@ -50,7 +58,11 @@ export const endpoints = {
   searchTools: ['GET', '/services/:serviceType/tools'],
   getTool: ['GET', '/services/:serviceType/tools/:name'],
   getServiceHealth: ['GET', '/health'],
+  listImports: ['GET', '/imports'],
   importService: ['POST', '/imports'],
+  removeImport: ['DELETE', '/imports/:serviceType'],
+  listImportedTools: ['GET', '/imports/:serviceType/tools'],
+  decideOnTool: ['POST', '/imports/:serviceType/tools/:tool/decision'],
   authenticate: ['POST', '/services/:serviceType/authenticate'],
   getInstance: ['GET', '/services/:serviceType/instance'],
   changeInstance: ['PATCH', '/services/:serviceType/instance'],
@@ -68,5 +80,7 @@ export const endpoints = {
   listApiTokens: ['GET', '/user/tokens'],
   createApiToken: ['POST', '/user/tokens'],
   revokeApiToken: ['DELETE', '/user/tokens/:id'],
+  listApplications: ['GET', '/user/applications'],
+  revokeApplication: ['DELETE', '/user/applications/:id'],
 } as const satisfies Readonly<Record<string, readonly ['GET' | 'POST' | 'PATCH' | 'DELETE', `/${string}`]>>
 export type OperationId = keyof typeof endpoints

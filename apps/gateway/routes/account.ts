@@ -4,6 +4,7 @@ import {
   revokeApiToken,
   type ApiToken as Stored,
 } from '@crossfade/accounts/api-tokens.ts'
+import { readInstances } from '@crossfade/mcp/instances/instance-record.ts'
 import { type UsageSummary, usageByService, usageOverTime, usageTotals } from '@crossfade/mcp/usage/queries.ts'
 import { asUser } from '@crossfade/mcp-database/as-user.ts'
 import { fail } from '@crossfade/model/failure.ts'
@@ -13,6 +14,7 @@ import type { ApiOptions, GatewayApi } from '../api-parts.ts'
 import {
   type ApiToken,
   ApiTokenSchema,
+  ApplicationSchema,
   AuditQuery,
   AuditSchema,
   MintedApiTokenSchema,
@@ -174,6 +176,60 @@ export function accountRoutes(api: GatewayApi, options: ApiOptions): void {
     },
     async ({ params, asking }, reply) => {
       await revokeApiToken(options.api, asking!.proof, params.id)
+      return reply.status(204).send(null)
+    },
+  )
+
+  api.get(
+    '/user/applications',
+    {
+      schema: {
+        operationId: 'listApplications',
+        tags,
+        summary: 'MCP clients that the caller let in by OAuth',
+        response: { 200: Type.Object({ applications: Type.Array(ApplicationSchema) }), ...problems },
+      },
+    },
+    async ({ asking }) => {
+      const granted = await options.accounts.applicationsOf(asking!.userId)
+      const instances = new Map(
+        (await asUser(options.api, asking!.proof, (client) => readInstances(client, null))).map((record) => [
+          record.instanceId as string,
+          options.catalog().services.get(record.serviceType)?.config.displayName ?? record.serviceType,
+        ]),
+      )
+      return {
+        applications: granted.map(({ id, name, url, returnsTo, scopes, instances: opened, ...times }) => ({
+          id,
+          name: name ?? 'An application without a name',
+          url,
+          returnsTo,
+          scopes: [...scopes],
+          instances: opened.map(({ instanceId, serviceType }) => ({
+            instanceId,
+            serviceType,
+            displayName: instances.get(instanceId) ?? null,
+          })),
+          grantedAt: times.grantedAt.toISOString(),
+          lastUsedAt: times.lastUsedAt?.toISOString() ?? null,
+        })),
+      }
+    },
+  )
+
+  api.delete(
+    '/user/applications/:id',
+    {
+      schema: {
+        operationId: 'revokeApplication',
+        tags,
+        summary: 'Put an application out: its tokens end on every worker at once',
+        params: Type.Object({ id: Type.String({ format: 'uuid' }) }),
+        response: { 204: Type.Null({ description: 'Done.' }), ...problems },
+      },
+    },
+    async ({ params, asking }, reply) => {
+      await options.accounts.endApplication(asking!.userId, params.id)
       return reply.status(204).send(null)
     },
   )

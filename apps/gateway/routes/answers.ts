@@ -5,17 +5,22 @@ import type { MintedToken as Minted, TokenRecord } from '@crossfade/mcp/instance
 import type { InstanceSettings } from '@crossfade/mcp/instances/session.ts'
 import { fail } from '@crossfade/model/failure.ts'
 import { parseServiceType } from '@crossfade/model/platform-ids.ts'
-import type { ApiOptions } from '../api-parts.ts'
+import type { ApiOptions, Asking } from '../api-parts.ts'
 import type { Instance, MintedToken, Token } from '../contract/instances.ts'
 import type { Health, ServiceSummary, ToolSummary } from '../contract/services.ts'
 import { snippetsFor } from '../snippets.ts'
 import { unknownHealth } from './health-of.ts'
 
-/** The service that a path names. Throws CF12013. */
-export function needService({ catalog }: Pick<ApiOptions, 'catalog'>, name: string): Service {
+/** Whether somebody may know of a service: it is for everybody, or theirs. */
+export function isFor({ config }: Service, asking: Asking): boolean {
+  return config.owner === undefined || config.owner === asking.userId
+}
+
+/** The service that a path names, if it is for who asks. Throws CF12013, the same for another's and for none. */
+export function needService({ catalog }: Pick<ApiOptions, 'catalog'>, name: string, asking: Asking | null): Service {
   const type = parseServiceType(name)
   const service = type === null ? undefined : catalog().services.get(type)
-  if (!service) throw fail('CF12013', { service: name.slice(0, 60) })
+  if (!service || asking === null || !isFor(service, asking)) throw fail('CF12013', { service: name.slice(0, 60) })
   return service
 }
 

@@ -44,7 +44,7 @@ export function authorizationRoutes(api: GatewayApi, options: ApiOptions): void 
     },
     async (request, reply) => {
       refuseForeignLink(request.headers['sec-fetch-site'], options.baseUrl)
-      const { config } = needService(options, request.params.serviceType)
+      const { config } = needService(options, request.params.serviceType, request.asking)
       const acting = inBrowser(request, `${options.baseUrl}/services/${config.serviceType}`)
       const url = await startAuthorization(options, acting, config.serviceType, {
         returnTo: ownPath(options.baseUrl, request.query.returnTo) ?? `/services/${config.serviceType}`,
@@ -78,7 +78,7 @@ export function authorizationRoutes(api: GatewayApi, options: ApiOptions): void 
       }
       try {
         if (request.asking === null) throw fail('CF12030')
-        const { config } = needService(options, serviceType)
+        const { config } = needService(options, serviceType, request.asking)
         const acting = inBrowser(request, `${options.baseUrl}${page}`)
         // As it came: a parameter that is there twice must be seen twice.
         const parameters = new URL(request.url, options.baseUrl).searchParams

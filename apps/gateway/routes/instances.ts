@@ -47,7 +47,7 @@ export function instanceRoutes(
       },
     },
     async (request, reply) => {
-      const { config } = needService(options, request.params.serviceType)
+      const { config } = needService(options, request.params.serviceType, request.asking)
       const connected = await connect(options, actingOf(request), config.serviceType, request.body)
       const { record, minted, outcome, verification } = connected
       return reply.status(outcome === 'connected' ? 201 : 200).send({
@@ -86,7 +86,7 @@ export function instanceRoutes(
       },
     },
     async (request) => {
-      const service = needService(options, request.params.serviceType)
+      const service = needService(options, request.params.serviceType, request.asking)
       const { proof, sourceIp } = actingOf(request)
       await asUser(options.api, proof, (client) => changeInstance(client, service, request.body, sourceIp))
       return detail(request, request.params.serviceType)
@@ -144,7 +144,7 @@ export function instanceRoutes(
       },
     },
     async ({ params: { serviceType }, asking }) => {
-      const { config } = needService(options, serviceType)
+      const { config } = needService(options, serviceType, asking)
       const tokens = await asUser(options.api, asking!.proof, async (client) => {
         const { instanceId } = await needInstance(client, config.serviceType)
         return listTokens(client, instanceId)
@@ -166,7 +166,7 @@ export function instanceRoutes(
       },
     },
     async (request, reply) => {
-      const { config } = needService(options, request.params.serviceType)
+      const { config } = needService(options, request.params.serviceType, request.asking)
       const { proof, sourceIp } = actingOf(request)
       const { record, minted } = await asUser(options.api, proof, async (client) => {
         const instance = await needInstance(client, config.serviceType)
@@ -188,7 +188,7 @@ export function instanceRoutes(
       },
     },
     async (request, reply) => {
-      const { config } = needService(options, request.params.serviceType)
+      const { config } = needService(options, request.params.serviceType, request.asking)
       const tokenId = parseTokenId(request.params.id)
       if (tokenId === null) throw fail('CF12015')
       const { proof, sourceIp } = actingOf(request)
@@ -201,7 +201,7 @@ export function instanceRoutes(
   )
 
   async function detail({ asking }: { asking: Parameters<typeof actingOf>[0]['asking'] }, name: string) {
-    const { config } = needService(options, name)
+    const { config } = needService(options, name, asking)
     const { record, tokens } = await asUser(options.api, asking!.proof, async (client) => {
       const instance = await needInstance(client, config.serviceType)
       return { record: instance, tokens: await listTokens(client, instance.instanceId) }

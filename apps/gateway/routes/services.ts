@@ -20,7 +20,7 @@ import {
   ToolsSchema,
 } from '../contract/services.ts'
 import { problems } from '../contract/vocabulary.ts'
-import { needService, serviceAnswer, toolAnswer } from './answers.ts'
+import { isFor, needService, serviceAnswer, toolAnswer } from './answers.ts'
 
 const tags = ['services']
 const params = Type.Object({ serviceType: ServiceTypeSchema })
@@ -50,7 +50,10 @@ export function serviceRoutes(
     async ({ query, asking }) => {
       const { search = '', category, connected, offset = 0, limit = 50 } = query
       const [states, instances] = await Promise.all([health(), instancesOf(asking!, null)])
-      const found = options.catalog().searchServices(search)
+      const found = options
+        .catalog()
+        .searchServices(search)
+        .filter((service) => isFor(service, asking!))
       const wanted = found.filter(
         ({ config }) =>
           (category === undefined || config.category === category) &&
@@ -78,7 +81,7 @@ export function serviceRoutes(
       },
     },
     async ({ params: { serviceType }, asking }) => {
-      const service = needService(options, serviceType)
+      const service = needService(options, serviceType, asking)
       const { config } = service
       const type = config.serviceType
       const [states, instances] = await Promise.all([health(), instancesOf(asking!, type)])
@@ -116,7 +119,7 @@ export function serviceRoutes(
       },
     },
     async ({ params: { serviceType }, query: { search, limit = 50 }, asking }) => {
-      const service = needService(options, serviceType)
+      const service = needService(options, serviceType, asking)
       const settings = (await instancesOf(asking!, service.config.serviceType)).get(serviceType)?.settings ?? null
       const found = search?.trim()
         ? service.searchTools(search, limit).map((summary) => service.tool(summary.name) ?? summary)
@@ -139,8 +142,8 @@ export function serviceRoutes(
         response: { 200: ToolDetailSchema, ...problems },
       },
     },
-    ({ params: { serviceType, name } }) => {
-      const tool = needService(options, serviceType).tool(name)
+    ({ params: { serviceType, name }, asking }) => {
+      const tool = needService(options, serviceType, asking).tool(name)
       if (!tool) throw fail('CF12016', { service: serviceType, tool: name })
       return {
         name: tool.name,
@@ -164,9 +167,10 @@ export function serviceRoutes(
         response: { 200: ServiceHealthSchema, ...problems },
       },
     },
-    async () => {
+    async ({ asking }) => {
       const states = await health()
-      const services = [...options.catalog().services.values()].map((service) => {
+      const seen = [...options.catalog().services.values()].filter((service) => isFor(service, asking!))
+      const services = seen.map((service) => {
         const { serviceType, displayName, category, health: state } = serviceAnswer(service, states, new Map())
         return { serviceType, displayName, category, health: state }
       })

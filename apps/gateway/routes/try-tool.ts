@@ -28,7 +28,7 @@ export function tryToolRoutes(api: GatewayApi, options: ApiOptions): void {
     },
     async (request, reply) => {
       const { serviceType: type, name } = request.params
-      const known = needService(options, type)
+      const known = needService(options, type, request.asking)
       const serviceType = known.config.serviceType
       const { userId, proof } = request.asking!
       const { instanceId } = await asUser(options.api, proof, (client) => needInstance(client, serviceType))

@@ -70,7 +70,7 @@ export async function startTestGateway(
     caller,
     limits: { admit: () => ({ admitted: true }), ended: () => {} },
     usage: { record: (record) => void recorded.push(record) },
-    importService: null,
+    imports: null,
     metrics: null,
     signUp: true,
     version: '0.0.0',

@@ -1,15 +1,14 @@
 // How an API takes its credential, from the security schemes of its description. What is guessed is told.
-import type { Finding } from '@crossfade/model/finding.ts'
 import { asArray, asObject, asText, type JsonObject } from '../json-value.ts'
 import type { OpenApiDocument } from '../openapi/document.ts'
 import type { Send, ServiceAuth } from '../service-config.ts'
-import { needsLook } from './imported-service.ts'
+import { type ImportFinding, needsLook } from './imported-service.ts'
 
 const scopesMax = 50
 
 export interface GuessedAuth {
   readonly auth: ServiceAuth
-  readonly findings: readonly Finding[]
+  readonly findings: readonly ImportFinding[]
 }
 
 interface Scheme {
@@ -36,7 +35,10 @@ export function guessAuth(document: OpenApiDocument, service: string, title: str
   }
   const types = schemes.map(({ scheme }) => asText(scheme['type'])).join(', ')
   const reason = `its security schemes (${types}) are none that can be served`
-  return { auth: { type: 'none' }, findings: [needsLook(service, 'auth', reason)] }
+  return {
+    auth: { type: 'none' },
+    findings: [needsLook(service, 'auth', reason, 'warn', '/components/securitySchemes')],
+  }
 }
 
 /** Schemes that are needed together, for each alternative; those of the document, else of its first operation with any. */
@@ -123,7 +125,7 @@ function oauthOf(scheme: JsonObject, title: string, baseUrl: string): ServiceAut
   }
 }
 
-function findingsOf(together: readonly Scheme[], auth: ServiceAuth, service: string): Finding[] {
+function findingsOf(together: readonly Scheme[], auth: ServiceAuth, service: string): ImportFinding[] {
   const hasOauth = together.some(({ scheme }) => scheme['type'] === 'oauth2')
   if (auth.type === 'oauth2') {
     const reason =

@@ -1,7 +1,7 @@
 // What an import gives: the files of one service, and what a person should look at.
 import { fail } from '@crossfade/model/failure.ts'
 import type { Finding } from '@crossfade/model/finding.ts'
-import { parseServiceType, type ServiceType } from '@crossfade/model/platform-ids.ts'
+import { parseServiceType, type ServiceType, type UserId } from '@crossfade/model/platform-ids.ts'
 import { catalogFinding } from '../catalog-finding.ts'
 import { explainSchema, pointerOf } from '../schema-problems.ts'
 import { portMax, portMin, type ServiceConfig, serviceConfigSchema } from '../service-config.ts'
@@ -15,6 +15,8 @@ export interface ImportOptions {
   readonly serviceType?: string
   readonly displayName?: string
   readonly category?: ServiceConfig['category']
+  /** Who alone sees it; absent: everybody. */
+  readonly owner?: UserId
   /** By default a free one. */
   readonly port?: number
   /** Where the description names no absolute server, or another one is meant. */
@@ -28,7 +30,15 @@ export interface ImportedService {
   /** Paths are below the services directory: `petstore/config.json`. */
   readonly files: readonly { readonly path: string; readonly content: string }[]
   /** What could not be found out and should be looked at. */
-  readonly findings: readonly Finding[]
+  readonly findings: readonly ImportFinding[]
+}
+
+/** Something about an import that a person should look at. */
+export interface ImportFinding extends Finding {
+  /** The message without the service's name. */
+  readonly reason: string
+  /** Where in the imported document (RFC 6901); null: nowhere in particular. */
+  readonly pointer: string | null
 }
 
 /** `Acme Analytics (v2)` → `acme-analytics-v2`. Throws CF10050 when nothing of a name is left, or the wished one is none. */
@@ -65,7 +75,7 @@ export function freePort(serviceType: ServiceType, taken: ReadonlySet<number>): 
 export function importedService(
   config: ServiceConfig,
   description: unknown,
-  findings: readonly Finding[],
+  findings: readonly ImportFinding[],
   file: string,
 ): ImportedService {
   const problem = explainSchema(serviceConfigSchema, config)[0]
@@ -76,7 +86,14 @@ export function importedService(
   return { config, files, findings }
 }
 
-/** A finding that names the entry of config.json to look at. */
-export function needsLook(service: string, place: string, reason: string, severity: 'warn' | 'note' = 'warn'): Finding {
-  return catalogFinding('CF10052', severity, service, { service, place: `\`${place}\``, reason })
+/** A finding that names the entry of config.json to look at, and where in the imported document it comes from. */
+export function needsLook(
+  service: string,
+  place: string,
+  reason: string,
+  severity: 'warn' | 'note' = 'warn',
+  pointer: string | null = null,
+): ImportFinding {
+  const finding = catalogFinding('CF10052', severity, service, { service, place: `\`${place}\``, reason })
+  return { ...finding, reason, pointer }
 }

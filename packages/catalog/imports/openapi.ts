@@ -1,16 +1,17 @@
 // A user's own OpenAPI description as a service.
 
 import { fail } from '@crossfade/model/failure.ts'
-import type { Finding } from '@crossfade/model/finding.ts'
 import { asArray, asObject, asText, objectsOf } from '../json-value.ts'
 import { type CompiledOperation, compileOpenApi } from '../openapi/compile.ts'
 import { type OpenApiDocument, openDocument } from '../openapi/document.ts'
 import { boundedText } from '../openapi/plain-text.ts'
+import { pointerOf } from '../schema-problems.ts'
 import type { KeyVerification, ServiceConfig } from '../service-config.ts'
 import { guessAuth } from './guess-auth.ts'
 import {
   freePort,
   type ImportedService,
+  type ImportFinding,
   type ImportOptions,
   importedService,
   needsLook,
@@ -19,6 +20,8 @@ import {
 
 /** So many operations are shown at first; the others are found by search. */
 export const importedToolsMax = 20
+/** Ids that stand twice are told one by one up to here. */
+const clashesMax = 20
 /** What may stand for a variable of a URL: nothing that could lead to another host or path. */
 export const variablePattern = '^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?$'
 
@@ -38,6 +41,7 @@ export function importOpenApi(raw: unknown, file: string, options: ImportOptions
   const verification = auth.type === 'none' ? null : guessVerification(operations)
   const config: ServiceConfig = {
     serviceType,
+    ...(options.owner === undefined ? {} : { owner: options.owner }),
     displayName: options.displayName ?? title,
     category: options.category ?? 'utilities',
     description: descriptionOf(asText(info['description']), title, operations.length),
@@ -53,6 +57,7 @@ export function importOpenApi(raw: unknown, file: string, options: ImportOptions
     ...authFindings,
     ...referenceFindings(raw, serviceType),
     ...serverFindings(config),
+    ...nameFindings(operations, serviceType),
     ...verificationFindings(config),
   ]
   return importedService(config, raw, findings, file)
@@ -132,7 +137,7 @@ function guessVerification(operations: readonly CompiledOperation[]): KeyVerific
   return { method: 'GET', path: found.tool.call.path, validStatuses: [200], invalidStatuses: [401, 403] }
 }
 
-function verificationFindings({ serviceType, verification, auth }: ServiceConfig): Finding[] {
+function verificationFindings({ serviceType, verification, auth }: ServiceConfig): ImportFinding[] {
   if (auth.type === 'none') return []
   if (!verification) {
     const reason = 'nothing in its description tells a right key from a wrong one, so keys are stored unchecked'
@@ -141,10 +146,10 @@ function verificationFindings({ serviceType, verification, auth }: ServiceConfig
   return [needsLook(serviceType, 'verification', `keys are checked by GET ${verification.path}`, 'note')]
 }
 
-function serverFindings({ serviceType, baseUrl, variables }: ServiceConfig): Finding[] {
-  const findings: Finding[] = []
+function serverFindings({ serviceType, baseUrl, variables }: ServiceConfig): ImportFinding[] {
+  const findings: ImportFinding[] = []
   if (baseUrl.startsWith('http://')) {
-    findings.push(needsLook(serviceType, 'baseUrl', 'keys would go to it unencrypted, by http'))
+    findings.push(needsLook(serviceType, 'baseUrl', 'keys would go to it unencrypted, by http', 'warn', '/servers'))
   }
   const open = Object.entries(variables ?? {}).filter(([, variable]) => variable.default === undefined)
   if (open.length > 0) {
@@ -155,18 +160,43 @@ function serverFindings({ serviceType, baseUrl, variables }: ServiceConfig): Fin
 }
 
 /** References to other files or hosts are not followed: what they stand for accepts any value. */
-function referenceFindings(raw: unknown, service: string): Finding[] {
-  const outside = new Set<string>()
-  const queue: unknown[] = [raw]
-  for (let value = queue.pop(); value !== undefined; value = queue.pop()) {
-    if (typeof value !== 'object' || value === null) continue
-    for (const [key, each] of Object.entries(value)) {
-      if (key === '$ref' && typeof each === 'string' && !each.startsWith('#')) outside.add(each)
-      else if (typeof each === 'object' && each !== null) queue.push(each)
+function referenceFindings(raw: unknown, service: string): ImportFinding[] {
+  // By what they lead to, with the first place.
+  const outside = new Map<string, string>()
+  const queue: { readonly value: unknown; readonly pointer: string }[] = [{ value: raw, pointer: '' }]
+  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+    if (typeof next.value !== 'object' || next.value === null) continue
+    for (const [key, each] of Object.entries(next.value)) {
+      const pointer = `${next.pointer}${pointerOf([key])}`
+      if (key === '$ref' && typeof each === 'string' && !each.startsWith('#')) outside.set(each, pointer)
+      else if (typeof each === 'object' && each !== null) queue.push({ value: each, pointer })
     }
   }
-  if (outside.size === 0) return []
-  const [first] = [...outside].sort()
-  const reason = `${outside.size} references lead out of it (${first!.slice(0, 100)}) and are not followed; bundle it into one file`
-  return [needsLook(service, 'source', reason)]
+  const first = [...outside.keys()].sort()[0]
+  if (first === undefined) return []
+  const count = outside.size === 1 ? 'a reference leads' : `${outside.size} references lead`
+  const reason = `${count} out of it (${first.slice(0, 100)}) and ${outside.size === 1 ? 'is' : 'are'} not followed; bundle it into one file`
+  return [needsLook(service, 'source', reason, 'warn', outside.get(first)!)]
+}
+
+/** Ids that stand twice, each with the name that its tool got; and that others were spelt anew, once for all of them. */
+function nameFindings(operations: readonly CompiledOperation[], service: string): ImportFinding[] {
+  const findings: ImportFinding[] = []
+  const seen = new Set<string>()
+  const spelt: string[] = []
+  for (const { operationId, tool } of operations) {
+    if (operationId === '') continue
+    const { method, path } = tool.call
+    if (seen.has(operationId) && findings.length < clashesMax) {
+      const pointer = pointerOf(['paths', path, method.toLowerCase(), 'operationId'])
+      const reason = `the id ${operationId.slice(0, 100)} stands twice; ${method} ${path.slice(0, 200)} is the tool ${tool.name}`
+      findings.push(needsLook(service, 'tools', reason, 'warn', pointer))
+    } else if (tool.name !== operationId) spelt.push(`${operationId.slice(0, 100)} is ${tool.name}`)
+    seen.add(operationId)
+  }
+  if (spelt.length > 0) {
+    const count = spelt.length === 1 ? 'one id is' : `${spelt.length} ids are`
+    findings.push(needsLook(service, 'tools', `${count} spelt as MCP clients take them: ${spelt[0]}`, 'note', '/paths'))
+  }
+  return findings
 }

@@ -1,12 +1,12 @@
 // A remote MCP server as the MCP registry describes it (server.json, releases 2025-07-09 to 2025-12-11), as a service.
 import { fail } from '@crossfade/model/failure.ts'
-import type { Finding } from '@crossfade/model/finding.ts'
 import { asArray, asObject, asText, type JsonObject, objectsOf } from '../json-value.ts'
 import { boundedText } from '../openapi/plain-text.ts'
 import type { Send, ServiceAuth, ServiceConfig } from '../service-config.ts'
 import {
   freePort,
   type ImportedService,
+  type ImportFinding,
   type ImportOptions,
   importedService,
   needsLook,
@@ -38,7 +38,7 @@ export function importServerJson(raw: unknown, file: string, options: ImportOpti
   const namespace = name.split('/')[0]!.split('.').pop()!
   const title = asText(root['title']).trim() || (emptyNames.has(last.toLowerCase()) ? `${namespace} ${last}` : last)
   const serviceType = serviceTypeOf(options.serviceType, title, file)
-  const findings: Finding[] = []
+  const findings: ImportFinding[] = []
   const url = options.baseUrl ?? asText(remote['url'])
   const urlVariables = asObject(remote['variables']) ?? {}
   const credentials = credentialsOf(remote, url, urlVariables, serviceType, findings)
@@ -51,6 +51,7 @@ export function importServerJson(raw: unknown, file: string, options: ImportOpti
   const variables = variablesOf(url, urlVariables)
   const config: ServiceConfig = {
     serviceType,
+    ...(options.owner === undefined ? {} : { owner: options.owner }),
     displayName: (options.displayName ?? title).slice(0, 100),
     category: options.category ?? 'utilities',
     description: descriptionOf(asText(root['description']), title),
@@ -64,8 +65,23 @@ export function importServerJson(raw: unknown, file: string, options: ImportOpti
     tools: [],
     ...(Object.keys(credentials.headers).length > 0 ? { headers: credentials.headers } : {}),
   }
-  if (url.startsWith('http://')) findings.push(needsLook(serviceType, 'source/url', 'keys would go to it unencrypted'))
+  if (url.startsWith('http://')) {
+    findings.push(
+      needsLook(
+        serviceType,
+        'source/url',
+        'keys would go to it unencrypted, by http',
+        'warn',
+        pointerOfRemote(root, url),
+      ),
+    )
+  }
   return importedService(config, null, findings, file)
+}
+
+function pointerOfRemote(root: JsonObject, url: string): string {
+  const at = asArray(root['remotes']).findIndex((each) => asObject(each)?.['url'] === url)
+  return at < 0 ? '/remotes' : `/remotes/${at}/url`
 }
 
 function chosenRemote(root: JsonObject, file: string): JsonObject {
@@ -95,7 +111,7 @@ function credentialsOf(
   url: string,
   urlVariables: JsonObject,
   service: string,
-  findings: Finding[],
+  findings: ImportFinding[],
 ): { auth: ServiceAuth; headers: Record<string, string> } {
   const fixed: Record<string, string> = {}
   const asked: Header[] = []
@@ -129,7 +145,13 @@ function credentialsOf(
   return { auth, headers: fixed }
 }
 
-function askedHeader(header: JsonObject, name: string, value: string, service: string, findings: Finding[]): Header {
+function askedHeader(
+  header: JsonObject,
+  name: string,
+  value: string,
+  service: string,
+  findings: ImportFinding[],
+): Header {
   const template = /^([^{}]*)\{([^{}]+)\}$/.exec(value)
   const isAuthorization = name.toLowerCase() === 'authorization'
   const prefix = template ? template[1]! : isAuthorization ? 'Bearer ' : ''

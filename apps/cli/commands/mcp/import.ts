@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import type { Imported } from '@crossfade/gateway-app/contract/account.ts'
+import { basename } from 'node:path'
+import type { Imported } from '@crossfade/gateway-app/contract/imports.ts'
 import { fail, reasonOf } from '@crossfade/model/failure.ts'
 import type { Command } from 'commander'
 import { printJson, printText } from '../../terminal/output.ts'
@@ -28,6 +29,9 @@ export function registerImport(mcp: Command): void {
   ).action(async (file: string, options: ImportOptions) => {
     const imported = await openApi(options).request<Imported>('POST', '/imports', {
       text: textOf(file),
+      fileName: basename(file),
+      // The command line acts for the whole installation.
+      audience: 'everybody',
       ...(options.as === undefined ? {} : { serviceType: options.as }),
       ...(options.replace ? { replace: true } : {}),
     })
