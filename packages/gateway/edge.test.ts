@@ -6,6 +6,7 @@ import { after, test } from 'node:test'
 import type { Catalog, Service } from '@crossfade/catalog/catalog.ts'
 import type { InstanceDirectory, InstanceSession, PresentedSecret } from '@crossfade/mcp/instances/session.ts'
 import { fail } from '@crossfade/model/failure.ts'
+import { httpStatuses } from '@crossfade/model/http-answers.ts'
 import { bodyBytesMax, createEdge, type Edge } from './edge.ts'
 import { hostRules } from './host-check.ts'
 import { closeServer, edgeServer, listenOn } from './http-server.ts'
@@ -14,17 +15,20 @@ const instance = 'fig_user_1a2b3c4d_9f8e7d'
 const path = `/${instance}/figma/`
 const token = `cfi_${'t'.repeat(43)}`
 const servers: Server[] = []
+/** What opening an instance fails with, where a test wants it to. */
+let failing: unknown = null
 after(() => Promise.all(servers.map((server) => closeServer(server, 0))))
 
 /** A runtime that says what reached it, behind the real edge on a real port. */
 async function startEdge(
   times = {},
+  told: unknown[] = [],
 ): Promise<{ port: number; reached: { body: string; presented: PresentedSecret }[] }> {
   const reached: { body: string; presented: PresentedSecret }[] = []
   let presented: PresentedSecret | null = null
   const directory: InstanceDirectory = {
-    open(instanceId, _service, shown) {
-      if (instanceId.endsWith('000000')) throw fail('CF6003', { reason: 'gone' })
+    open(_instanceId, _service, shown) {
+      if (failing !== null) throw failing
       if (shown.secret !== token && shown.kind !== 'url') return Promise.reject(fail('CF12001'))
       presented = shown
       return {} as InstanceSession
@@ -37,6 +41,7 @@ async function startEdge(
     directory,
     hosts: hostRules('http://127.0.0.1:7070', [], ['console.example.com']),
     challenge: (instanceId, serviceType, reason) => `Bearer metadata="/${instanceId}/${serviceType}", ${reason}`,
+    onTrouble: (trouble) => told.push(trouble),
     runtime: {
       handle(_request, response, body) {
         reached.push({ body: body.toString(), presented: presented! })
@@ -100,11 +105,39 @@ test('a foreign Host or Origin is refused before anything is looked up; an allow
   assert.equal(preflight.status, 204)
 })
 
-test('a database out of reach is a 503 that says when to come again', async () => {
-  const { port } = await startEdge()
-  const answer = await send(port, { path: '/fig_user_1a2b3c4d_000000/figma/', headers: bearer })
-  assert.equal(answer.status, 503)
-  assert.equal(answer.headers['retry-after'], '2')
+test('every code that keeps an instance from being opened is answered with its status, as an MCP error with its remedy', async () => {
+  const told: unknown[] = []
+  const { port } = await startEdge({}, told)
+  try {
+    for (const code of Object.keys(httpStatuses) as (keyof typeof httpStatuses)[]) {
+      const failure = fail(code, { service: 'figma', seconds: 7 })
+      failing = failure
+      const before = told.length
+      const { status, headers, body } = await send(port, { headers: bearer })
+      const { error, ...rest } = JSON.parse(body)
+      assert.equal(status, httpStatuses[code], code)
+      assert.deepEqual(rest, { jsonrpc: '2.0', id: null }, code)
+      assert.equal(error.code, status === 400 ? -32_600 : status === 500 ? -32_603 : -32_000, code)
+      assert.equal(error.message, failure.message)
+      assert.deepEqual(error.data, { code, remedy: failure.remedy, retry: failure.retry })
+      assert.equal(headers['retry-after'], status === 429 || status === 503 ? '7' : undefined, code)
+      assert.equal(headers['www-authenticate'] !== undefined, status === 401, code)
+      assert.equal(
+        told.length - before,
+        status === 500 ? 1 : 0,
+        `${code}: the operator hears of what only they can mend`,
+      )
+    }
+    failing = fail('CF12003')
+    assert.equal((await send(port, { headers: bearer })).headers['retry-after'], '10')
+    failing = new TypeError('a secret detail of the inside')
+    const { status, body } = await send(port, { headers: bearer })
+    assert.equal(status, 500)
+    assert.equal(JSON.parse(body).error.data.code, 'CF9001')
+    assert.doesNotMatch(body, /secret detail/)
+  } finally {
+    failing = null
+  }
 })
 
 test('a service that is not in the catalog, and a method that no instance has, are said', async () => {

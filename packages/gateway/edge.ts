@@ -3,17 +3,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Catalog, Service } from '@crossfade/catalog/catalog.ts'
 import type { InstanceDirectory, InstanceSession, PresentedSecret } from '@crossfade/mcp/instances/session.ts'
 import type { McpRuntime } from '@crossfade/mcp/runtime/runtime.ts'
+import { fail } from '@crossfade/model/failure.ts'
+import { httpAnswerOf } from '@crossfade/model/http-answers.ts'
 import type { InstanceId, ServiceType } from '@crossfade/model/platform-ids.ts'
 import { asFailure, refuse, refuseWith } from './answers.ts'
 import { type HostRules, hostCheck } from './host-check.ts'
-import { type InstancePath, parseInstancePath, redactPath } from './instance-path.ts'
+import { type InstancePath, parseInstancePath } from './instance-path.ts'
 import { type BodyRefusal, readBody } from './read-body.ts'
 
 /** A request's body, at most: SDK clients send a few kilobytes, a file as base64 some megabytes. */
 export const bodyBytesMax = 8 * 1024 * 1024
-/** What a client is told to wait while the database is out of reach. */
-const retryAfterSeconds = 2
-
 export interface EdgeOptions {
   /** The catalog of this moment; another one after a reload. A request keeps the one it began with. */
   readonly catalog: () => Catalog
@@ -28,7 +27,7 @@ export interface EdgeOptions {
     serviceType: ServiceType,
     reason: 'none_shown' | 'invalid_token',
   ) => string
-  /** Told of everything that is no answer to a client's own mistake. Paths are redacted. */
+  /** Told of what an operator must mend. Paths hold no secret. */
   readonly onTrouble?: (trouble: { readonly path: string; readonly error: unknown }) => void
 }
 
@@ -49,10 +48,9 @@ export function createEdge(options: EdgeOptions): Edge {
       const path = parseInstancePath(request.url!, fixedService)
       if (path === null) return false
       const foreign = check(request.headers)
-      if (foreign !== null) refuseWith(response, 403, 'CF14001', { part: foreign })
+      if (foreign !== null) refuseWith(response, 'CF14001', { part: foreign })
       else if (request.method === 'OPTIONS') preflight(request, response)
-      else if (!methods.has(request.method!))
-        refuseWith(response, 405, 'CF14002', { method: request.method }, { allow })
+      else if (!methods.has(request.method!)) refuseWith(response, 'CF14002', { method: request.method }, { allow })
       else open(request, response, path)
       return true
     },
@@ -61,17 +59,15 @@ export function createEdge(options: EdgeOptions): Edge {
   function open(request: IncomingMessage, response: ServerResponse, path: InstancePath): void {
     if (request.headers.origin !== undefined) allowOrigin(response, request.headers.origin)
     const presented = presentedSecret(request, path)
-    if (presented === null) return refuseUnauthorized(response, path, 'none_shown')
+    if (presented === null) return refuseRequest(response, path, fail('CF12001'), 'none_shown')
+    const refused = (error: unknown) => refuseRequest(response, path, error)
     try {
       const session = options.directory.open(path.instanceId, path.serviceType, presented)
       if (!(session instanceof Promise)) return serve(request, response, path, session)
       // The body waits in the socket meanwhile: nobody's bytes are read before it is known who sends them.
-      session.then(
-        (opened) => serve(request, response, path, opened),
-        (error: unknown) => refuseOpening(response, path, error),
-      )
+      session.then((opened) => serve(request, response, path, opened)).catch(refused)
     } catch (error) {
-      refuseOpening(response, path, error)
+      refused(error)
     }
   }
 
@@ -82,14 +78,15 @@ export function createEdge(options: EdgeOptions): Edge {
     session: InstanceSession,
   ): void {
     const service = options.catalog().services.get(path.serviceType)
-    if (service === undefined) return refuseWith(response, 404, 'CF14003', { service: path.serviceType })
+    if (service === undefined) return refuseWith(response, 'CF14003', { service: path.serviceType })
+    const refused = (error: unknown) => refuseRequest(response, path, error)
     readBody(request, bodyBytesMax, (outcome) => {
       if ('refused' in outcome) return refuseBody(response, outcome.refused)
       try {
         const handled = handle(request, response, outcome.body, session, service)
-        if (handled instanceof Promise) handled.catch((error: unknown) => trouble(request, response, error))
+        if (handled instanceof Promise) handled.catch(refused)
       } catch (error) {
-        trouble(request, response, error)
+        refused(error)
       }
     })
   }
@@ -103,32 +100,25 @@ export function createEdge(options: EdgeOptions): Edge {
   ): void | Promise<void> {
     const used = options.serviceFor?.(session, service) ?? service
     if (!(used instanceof Promise)) return options.runtime.handle(request, response, body, { session, service: used })
-    return used.then(
-      (told) => options.runtime.handle(request, response, body, { session, service: told }),
-      (error: unknown) => refuse(response, 502, asFailure(error)),
-    )
+    return used.then((told) => options.runtime.handle(request, response, body, { session, service: told }))
   }
 
-  function refuseOpening(response: ServerResponse, path: InstancePath, error: unknown): void {
-    const failure = asFailure(error)
-    if (failure.code === 'CF12001') return refuseUnauthorized(response, path, 'invalid_token')
-    if (failure.retry) return refuse(response, 503, failure, { 'retry-after': String(retryAfterSeconds) })
-    options.onTrouble?.({ path: `/${path.instanceId}/${path.serviceType}/`, error })
-    refuse(response, 500, failure)
-  }
-
-  function refuseUnauthorized(
+  /** Whatever keeps a request from being served: 401 with the way to a token, and what an operator must mend is told. */
+  function refuseRequest(
     response: ServerResponse,
     path: InstancePath,
-    reason: 'none_shown' | 'invalid_token',
+    error: unknown,
+    reason: 'none_shown' | 'invalid_token' = 'invalid_token',
   ): void {
-    const header = options.challenge(path.instanceId, path.serviceType, reason)
-    refuseWith(response, 401, 'CF12001', {}, { 'www-authenticate': header })
-  }
-
-  function trouble(request: IncomingMessage, response: ServerResponse, error: unknown): void {
-    options.onTrouble?.({ path: redactPath(request.url!), error })
-    refuse(response, 500, asFailure(error))
+    const failure = asFailure(error)
+    const { status } = httpAnswerOf(failure)
+    if (status === 500) options.onTrouble?.({ path: `/${path.instanceId}/${path.serviceType}/`, error })
+    const { instanceId, serviceType } = path
+    refuse(
+      response,
+      failure,
+      status === 401 ? { 'www-authenticate': options.challenge(instanceId, serviceType, reason) } : {},
+    )
   }
 }
 
@@ -147,16 +137,11 @@ function presentedSecret(request: IncomingMessage, path: InstancePath): Presente
   return path.urlSecret === null ? null : { kind: 'url', secret: path.urlSecret }
 }
 
-const bodyRefusals = {
-  'too large': { status: 413, code: 'CF14004' },
-  encoded: { status: 415, code: 'CF14005' },
-  'cut short': { status: 400, code: 'CF14006' },
-} as const
+const bodyRefusals = { 'too large': 'CF14004', encoded: 'CF14005', 'cut short': 'CF14006' } as const
 
 function refuseBody(response: ServerResponse, refused: BodyRefusal): void {
-  const { status, code } = bodyRefusals[refused]
   // What is left of the body is not read, so the connection can't carry another request.
-  refuseWith(response, status, code, { bytes: bodyBytesMax }, { connection: 'close' })
+  refuseWith(response, bodyRefusals[refused], { bytes: bodyBytesMax }, { connection: 'close' })
 }
 
 function preflight(request: IncomingMessage, response: ServerResponse): void {
