@@ -32,11 +32,7 @@ class Heard {
 
   /** What came up to a mark that is set now. */
   async drain(all: TestPlatform): Promise<Change[]> {
-    const digest = `mark ${Math.random()}`
-    await all.pools.keeper.query(
-      `INSERT INTO platform_settings (key, value) VALUES ('catalog_digest', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
-      [digest],
-    )
+    const digest = await tellOfCatalog(all, 'mark')
     await this.until(() => this.changes.some((change) => change.kind === 'catalog' && change.digest === digest))
     return this.changes.splice(0).filter((change) => change.kind !== 'catalog')
   }
@@ -155,3 +151,89 @@ test('M08: a listener whose connection breaks says so at once, comes back by its
   const lost = heard.lost
   assert.equal(heard.lost, lost)
 })
+
+test('M08: who has changed something can wait until everybody has taken it in, however long one takes', async () => {
+  const all = await platform()
+  const gate = Promise.withResolvers<void>()
+  const taken: string[] = []
+  const quick = await listenToChanges(
+    all.urls.runtime,
+    () => void taken.push('quick'),
+    () => undefined,
+  )
+  const slow = await listenToChanges(
+    all.urls.runtime,
+    async () => {
+      await gate.promise
+      taken.push('slow')
+    },
+    () => undefined,
+  )
+  try {
+    assert.equal(await quick.everybodyHeard(), true, 'nothing has changed')
+    for (let round = 0; round < 20; round += 1) {
+      await tellOfCatalog(all, `quick ${round}`)
+      if (round === 0) gate.resolve()
+      assert.equal(await quick.everybodyHeard(), true)
+      assert.deepEqual(taken.splice(0).sort(), ['quick', 'slow'], `round ${round}`)
+    }
+  } finally {
+    await Promise.all([quick.close(), slow.close()])
+  }
+})
+
+test('who never takes a change in is waited for only so long; who has gone or does not hear is not waited for', async () => {
+  const all = await platform()
+  const stuck = await listenToChanges(
+    all.urls.runtime,
+    () => new Promise(() => undefined),
+    () => undefined,
+  )
+  const asking = await listenToChanges(
+    all.urls.runtime,
+    () => undefined,
+    () => undefined,
+  )
+  await tellOfCatalog(all, 'never taken in')
+  assert.equal(await asking.everybodyHeard(), false)
+  const waiting = asking.everybodyHeard()
+  await stuck.close()
+  assert.equal(await waiting, true)
+  await asking.close()
+  assert.equal(await asking.everybodyHeard(), false)
+})
+
+test('a thousand who wait at once share a few questions', async () => {
+  const all = await platform()
+  const listening = await listenToChanges(
+    all.urls.runtime,
+    () => undefined,
+    () => undefined,
+  )
+  const client = await all.admin.connect()
+  let questions = 0
+  client.on('notification', ({ payload }) => {
+    if (payload?.includes('heard?')) questions += 1
+  })
+  await client.query('LISTEN crossfade_mcp_changed')
+  try {
+    const answers = await Promise.all(Array.from({ length: 1_000 }, () => listening.everybodyHeard()))
+    assert.ok(answers.every((answer) => answer))
+    await client.query('SELECT 1')
+    assert.ok(questions >= 1 && questions <= 2, `${questions} questions`)
+  } finally {
+    await client.query('UNLISTEN *')
+    client.release()
+    await listening.close()
+  }
+})
+
+/** Gives the digest that listeners hear of. */
+async function tellOfCatalog(all: TestPlatform, name: string): Promise<string> {
+  const digest = `${name} ${Math.random()}`
+  await all.pools.keeper.query(
+    `INSERT INTO platform_settings (key, value) VALUES ('catalog_digest', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
+    [digest],
+  )
+  return digest
+}

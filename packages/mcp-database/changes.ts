@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fail, reasonOf } from '@crossfade/model/failure.ts'
 import pg from 'pg'
 import { connectionOptions } from './connection.ts'
@@ -10,7 +12,20 @@ export type Change =
   | { readonly kind: 'catalog'; readonly digest: string }
   | { readonly kind: 'service'; readonly serviceType: string }
 
+/** Asks everybody who listens to answer once what came before is taken in. */
+interface Question {
+  readonly kind: 'heard?'
+  readonly id: string
+  readonly answerTo: string
+}
+
 const channel = 'crossfade_mcp_changed'
+const answerChannel = 'crossfade_mcp_heard_'
+const applicationName = 'crossfade mcp changes'
+/** Whoever has not taken in a change by then is not waited for any longer. */
+export const heardMsMax = 1_000
+/** One who only just begins to listen has missed the question: it is asked again, and who has gone meanwhile is left out. */
+const askAgainMs = 100
 /** A connection that died without a word is noticed by this. */
 const heartbeatMs = 5_000
 const heartbeatTimeoutMs = 5_000
@@ -18,13 +33,13 @@ const reconnectMsMin = 100
 const reconnectMsMax = 5_000
 
 /**
- * Tells of every change from now on, in the order of their commits. When the connection breaks, `onLost` is called at once, and again when it is back:
+ * Tells of every change from now on, in the order of their commits. A promise that `onChange` returns is what `everybodyHeard` of others waits for. When the connection breaks, `onLost` is called at once, and again when it is back:
  * whatever was held or read in between may be out of date, so caches must be dropped both times. Reconnects by itself until closed.
  * Rejects with CF12502 when the first connection can't be made.
  */
 export async function listenToChanges(
   url: string,
-  onChange: (change: Change) => void,
+  onChange: (change: Change) => void | Promise<void>,
   onLost: () => void,
 ): Promise<ChangeListening> {
   const listener = new ChangeListener(url, onChange, onLost)
@@ -39,20 +54,33 @@ export async function listenToChanges(
 export interface ChangeListening {
   /** Whether changes are heard of now; what it is may be asked within `onLost`. */
   readonly listening: boolean
+  /**
+   * Resolves with true once everybody who listens on this database, in whichever process, has taken in every change that was committed before the call: whoever is asked then knows of them.
+   * With false when somebody has not within `heardMsMax`, or when changes are not heard of here; who hears of none believes nothing unasked anyway. Never rejects. Calls at the same time share
+   * a question, so there is one at a time however many they are.
+   */
+  everybodyHeard(): Promise<boolean>
   close(): Promise<void>
 }
 
 class ChangeListener implements ChangeListening {
   readonly #url: string
-  readonly #onChange: (change: Change) => void
+  readonly #onChange: (change: Change) => void | Promise<void>
   readonly #onLost: () => void
   #client: pg.Client | undefined
+  /** Of the connection's server process: by it everybody is known. */
+  #pid = 0
   #heartbeat: NodeJS.Timeout | undefined
   #retry: NodeJS.Timeout | undefined
   #reconnectMs = reconnectMsMin
   #closed = false
+  /** Changes that are being taken in. */
+  readonly #taking = new Set<Promise<void>>()
+  #asking: Promise<boolean> = Promise.resolve(true)
+  #askingNext: Promise<boolean> | null = null
+  #asked: Asked | null = null
 
-  constructor(url: string, onChange: (change: Change) => void, onLost: () => void) {
+  constructor(url: string, onChange: (change: Change) => void | Promise<void>, onLost: () => void) {
     this.#url = url
     this.#onChange = onChange
     this.#onLost = onLost
@@ -65,7 +93,7 @@ class ChangeListener implements ChangeListening {
   async connect(): Promise<void> {
     const client = new pg.Client({
       ...connectionOptions(this.#url),
-      application_name: 'crossfade mcp changes',
+      application_name: applicationName,
       query_timeout: heartbeatTimeoutMs,
       keepAlive: true,
     })
@@ -78,10 +106,15 @@ class ChangeListener implements ChangeListening {
     }
     client.on('error', lose)
     client.on('end', lose)
-    client.on('notification', ({ payload }) => this.#tell(payload ?? ''))
+    client.on('notification', ({ channel: on, payload = '' }) => {
+      if (on === channel) this.#tell(client, payload)
+      else this.#answered(payload)
+    })
     try {
       await client.connect()
-      await client.query(`LISTEN ${channel}`)
+      const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+      this.#pid = rows[0]!.pid
+      await client.query(`LISTEN ${channel}; LISTEN ${answerChannel}${this.#pid}`)
       if (lost || this.#closed) throw new Error('the connection broke at once')
     } catch (error) {
       lost = true
@@ -126,15 +159,84 @@ class ChangeListener implements ChangeListening {
     this.#retry.unref()
   }
 
-  #tell(payload: string): void {
-    let change: Change
+  #tell(client: pg.Client, payload: string): void {
+    let told: Change | Question
     try {
-      change = JSON.parse(payload) as Change
+      told = JSON.parse(payload) as Change | Question
     } catch {
       // Not from our triggers: any role of the database may notify. What is cached is dropped, which is always right.
       this.#onLost()
       return
     }
-    this.#onChange(change)
+    if (told.kind === 'heard?') return void this.#answer(client, told)
+    const taking = this.#onChange(told)
+    if (taking === undefined) return
+    const settled = taking.catch(() => undefined).finally(() => this.#taking.delete(settled))
+    this.#taking.add(settled)
+  }
+
+  async #answer(client: pg.Client, { id, answerTo }: Question): Promise<void> {
+    if (typeof answerTo !== 'string' || !answerTo.startsWith(answerChannel)) return
+    await Promise.all(this.#taking)
+    // A connection that broke meanwhile has told of it by itself.
+    await client.query('SELECT pg_notify($1, $2)', [answerTo, `${id} ${this.#pid}`]).catch(() => undefined)
+  }
+
+  #answered(payload: string): void {
+    const [id, pid] = payload.split(' ')
+    if (this.#asked?.id !== id) return
+    this.#asked.answered.add(Number(pid))
+    if (isAnswered(this.#asked)) this.#asked.done.resolve(true)
+  }
+
+  everybodyHeard(): Promise<boolean> {
+    // A question that is under way may have been asked before the caller's change: those who come meanwhile share the next one.
+    this.#askingNext ??= this.#asking.then(() => {
+      this.#askingNext = null
+      this.#asking = this.#ask()
+      return this.#asking
+    })
+    return this.#askingNext
+  }
+
+  async #ask(): Promise<boolean> {
+    const client = this.#client
+    if (client === undefined) return false
+    const question: Question = { kind: 'heard?', id: randomUUID(), answerTo: `${answerChannel}${this.#pid}` }
+    const asked: Asked = { id: question.id, answered: new Set(), listeners: null, done: Promise.withResolvers() }
+    this.#asked = asked
+    const deadline = performance.now() + heardMsMax
+    try {
+      while (performance.now() < deadline) {
+        const values = [channel, JSON.stringify(question), applicationName]
+        const { rows } = await client.query<{ listeners: number[] }>(askStatement, values)
+        asked.listeners = rows[0]!.listeners
+        if (isAnswered(asked)) return true
+        const waitMs = Math.max(0, Math.min(askAgainMs, deadline - performance.now()))
+        if (await Promise.race([asked.done.promise, sleep(waitMs, false, { ref: false })])) return true
+      }
+      return false
+    } catch {
+      return false
+    } finally {
+      this.#asked = null
+    }
   }
 }
+
+interface Asked {
+  readonly id: string
+  /** Process ids of the connections whose answers have come. */
+  readonly answered: Set<number>
+  /** Of all who listen; null: not known yet. */
+  listeners: readonly number[] | null
+  readonly done: PromiseWithResolvers<true>
+}
+
+function isAnswered({ answered, listeners }: Asked): boolean {
+  return listeners?.every((pid) => answered.has(pid)) ?? false
+}
+
+/** Everybody sees who is connected to a database, and under which name. */
+const askStatement = `SELECT pg_notify($1, $2), array(SELECT pid FROM pg_stat_activity
+  WHERE datname = current_database() AND application_name = $3) AS listeners`
