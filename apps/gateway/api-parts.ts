@@ -36,6 +36,8 @@ declare module 'fastify' {
   }
   interface FastifyContextConfig {
     needs?: Needs
+    /** A request by another method than GET that changes nothing which a worker holds. */
+    changesNothing?: boolean
   }
 }
 
@@ -52,9 +54,11 @@ export type GatewayApi = FastifyInstance<
 export interface ApiOptions extends AuthorizationStores {
   readonly accounts: Pick<Accounts, 'handle' | 'sessionOf' | 'paths' | 'applicationsOf' | 'endApplication'>
   readonly directory: Pick<PlatformDirectory, 'openForUser'>
-  readonly caller: Pick<PlatformToolCaller, 'call' | 'serviceFor'>
+  readonly caller: Pick<PlatformToolCaller, 'call' | 'serviceFor' | 'forgetRemote'>
   readonly limits: Pick<CallLimits, 'admit' | 'ended'>
   readonly usage: Pick<UsageRecorder, 'record'>
+  /** Resolves when every worker knows of what was changed before. Null: there is only one. */
+  readonly everybodyHeard?: (() => Promise<boolean>) | null
   /** Origins whose pages may change things with a session, besides `baseUrl`'s own. */
   readonly trustedOrigins?: readonly string[]
   /** Services whose calls this worker holds back now. */

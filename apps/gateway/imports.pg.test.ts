@@ -146,6 +146,9 @@ test('SI-01: of a remote server’s tools a change waits for the owner, who appr
   const decide = (who: typeof dora, digest: string, decision: string) =>
     who('POST', '/imports/echoes/tools/echo/decision', { digest, decision })
 
+  assert.deepEqual(await tools(), [])
+  const asked = await dora<{ tools: PinnedTool[] }>('POST', '/imports/echoes/tools')
+  assert.deepEqual([asked.status, asked.body.tools[0]?.name, asked.body.tools[0]?.waiting], [200, 'echo', null])
   assert.deepEqual(
     (await listed()).map(({ name }) => name),
     ['echo'],

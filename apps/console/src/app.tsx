@@ -123,7 +123,7 @@ function ServicesApp({ route, server }: { route: Route; server: ServerState }) {
 }
 
 const navigation: Readonly<Record<Area, readonly ('migrations' | 'workers' | PlainPage)[]>> = {
-  services: ['services', 'instances', 'usage', 'health', 'audit'],
+  services: ['services', 'instances', 'imports', 'usage', 'health', 'audit'],
   migrations: ['migrations', 'workers'],
 }
 const entries: Readonly<Record<Area, Route>> = { services: { page: 'services' }, migrations: { page: 'migrations' } }

@@ -13,6 +13,7 @@ import './theme/figures.css'
 import './theme/evidence.css'
 import './theme/services.css'
 import './theme/instances.css'
+import './theme/imports.css'
 
 createRoot(document.getElementById('root')!).render(
   <StrictMode>

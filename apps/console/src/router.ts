@@ -16,7 +16,7 @@ export const serviceTabs = ['connection', 'try', 'tools', 'usage'] as const
 export type ServiceTab = (typeof serviceTabs)[number]
 
 /** Pages of the services whose path is their name. */
-const plainPages = ['services', 'instances', 'usage', 'health', 'audit', 'account', 'sign-up'] as const
+const plainPages = ['services', 'instances', 'imports', 'usage', 'health', 'audit', 'account', 'sign-up'] as const
 export type PlainPage = (typeof plainPages)[number]
 
 /** The route of a path; `unknown` for one that leads nowhere. */

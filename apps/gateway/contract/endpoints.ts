@@ -16,6 +16,7 @@
 //   POST   /imports                                        Import → 201 Imported; CF12038: the name is taken, CF12039: imported before (`replace`)
 //   DELETE /imports/:serviceType                           204; the caller's instance of it goes too
 //   GET    /imports/:serviceType/tools                     {tools: PinnedTool[]} of a remote server: what is served, what waits
+//   POST   /imports/:serviceType/tools                     the same, after asking the server anew with the caller's key
 //   POST   /imports/:serviceType/tools/:tool/decision      ToolDecision → 204; CF12042: it has changed since
 //
 //   INSTANCES (one per user and service)
@@ -62,6 +63,7 @@ export const endpoints = {
   importService: ['POST', '/imports'],
   removeImport: ['DELETE', '/imports/:serviceType'],
   listImportedTools: ['GET', '/imports/:serviceType/tools'],
+  askForImportedTools: ['POST', '/imports/:serviceType/tools'],
   decideOnTool: ['POST', '/imports/:serviceType/tools/:tool/decision'],
   authenticate: ['POST', '/services/:serviceType/authenticate'],
   getInstance: ['GET', '/services/:serviceType/instance'],

@@ -1,4 +1,4 @@
-import { removeInstance } from '@crossfade/mcp/instances/change-instance.ts'
+import { needInstance, removeInstance } from '@crossfade/mcp/instances/change-instance.ts'
 import { auditRefusal } from '@crossfade/mcp/instances/connect.ts'
 import { readInstances } from '@crossfade/mcp/instances/instance-record.ts'
 import { asUser } from '@crossfade/mcp-database/as-user.ts'
@@ -19,6 +19,7 @@ import {
 } from '../contract/imports.ts'
 import { ServiceTypeSchema } from '../contract/services.ts'
 import { problems } from '../contract/vocabulary.ts'
+import { needService } from './answers.ts'
 
 const tags = ['imports']
 const params = Type.Object({ serviceType: ServiceTypeSchema })
@@ -127,9 +128,42 @@ export function importRoutes(api: GatewayApi, options: ApiOptions): void {
     ({ params: { serviceType }, asking }) =>
       asUser(options.api, asking!.proof, async (client) => {
         await needImport(client, options, serviceType)
-        const { rows } = await client.query<PinRow>('SELECT * FROM list_own_remote_tools($1)', [serviceType])
-        return { tools: pinnedTools(rows) }
+        return { tools: await readPinnedTools(client, serviceType) }
       }),
+  )
+
+  api.post(
+    '/imports/:serviceType/tools',
+    {
+      schema: {
+        operationId: 'askForImportedTools',
+        tags,
+        summary: 'Ask a remote server for its tools now, with the caller’s own key',
+        description: 'The first ones are served as they are; what is new or has changed since waits for approval.',
+        params,
+        response: { 200: Type.Object({ tools: Type.Array(PinnedToolSchema) }), ...problems },
+      },
+    },
+    async ({ params: { serviceType }, asking }) => {
+      const { proof, userId } = asking!
+      const known = needService(options, serviceType, asking)
+      const type = known.config.serviceType
+      const { instanceId } = await asUser(options.api, proof, async (client) => {
+        await needImport(client, options, serviceType)
+        return needInstance(client, type)
+      })
+      const session = await options.directory.openForUser(instanceId, type, userId)
+      const admission = options.limits.admit(session)
+      if (!admission.admitted)
+        throw fail('CF12037', { reason: admission.reason, seconds: Math.ceil(admission.retryAfterMs / 1000) })
+      try {
+        options.caller.forgetRemote(type)
+        await options.caller.serviceFor(session, known)
+      } finally {
+        options.limits.ended(session)
+      }
+      return { tools: await asUser(options.api, proof, (client) => readPinnedTools(client, serviceType)) }
+    },
   )
 
   api.post(
@@ -247,7 +281,8 @@ interface PinRow {
 }
 
 /** One entry for each tool; those that wait for a decision first. */
-function pinnedTools(rows: readonly PinRow[]): PinnedTool[] {
+async function readPinnedTools(client: pg.ClientBase, serviceType: string): Promise<PinnedTool[]> {
+  const { rows } = await client.query<PinRow>('SELECT * FROM list_own_remote_tools($1)', [serviceType])
   const tools = new Map<string, PinnedTool>()
   for (const row of rows) {
     const tool = tools.get(row.tool_name) ?? { name: row.tool_name, approved: null, waiting: null }

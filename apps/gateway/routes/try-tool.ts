@@ -16,6 +16,7 @@ export function tryToolRoutes(api: GatewayApi, options: ApiOptions): void {
   api.post(
     '/services/:serviceType/instance/tools/:name/call',
     {
+      config: { changesNothing: true },
       schema: {
         operationId: 'callTool',
         tags: ['instances'],

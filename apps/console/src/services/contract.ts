@@ -1,5 +1,12 @@
 /** What the MCP platform's API sends. Types alone: nothing of the server is bundled. */
-export type { ApiToken, Audit, Session as ServicesSession, Usage } from '@crossfade/gateway-app/contract/account.ts'
+export type {
+  ApiToken,
+  Application,
+  Audit,
+  Session as ServicesSession,
+  Usage,
+} from '@crossfade/gateway-app/contract/account.ts'
+export type { Imported, PinnedTool } from '@crossfade/gateway-app/contract/imports.ts'
 export type {
   Authenticate,
   Authenticated,

@@ -6,6 +6,7 @@ import { AccountPage } from './pages/account.tsx'
 import { AuditPage } from './pages/audit.tsx'
 import { CatalogPage } from './pages/catalog.tsx'
 import { HealthPage } from './pages/health.tsx'
+import { ImportsPage } from './pages/imports.tsx'
 import { InstancesPage } from './pages/instances.tsx'
 import { ServicePage } from './pages/service.tsx'
 import { EntrancePage } from './pages/sign-in.tsx'
@@ -25,6 +26,8 @@ export function ServicesPages({ route, server }: { route: Route; server: ServerS
       return <ServicePage serviceType={route.serviceType} tab={route.tab} />
     case 'instances':
       return <InstancesPage />
+    case 'imports':
+      return <ImportsPage isAdmin={server.services?.user?.role === 'admin'} />
     case 'usage':
       return <UsagePage />
     case 'audit':

@@ -38,9 +38,13 @@ const deeds: Readonly<Record<string, string>> = {
   'authorization.finish': 'connect by OAuth',
   'authorization.return': 'come back from OAuth',
   'oauth.consent': 'let an application in',
+  'oauth.revoke': 'put an application out',
   'password.change': 'change the password',
   'service.import': 'import a service',
+  'service.remove': 'remove an import',
   'session.create': 'sign in',
+  'tool.approve': 'approve a tool',
+  'tool.quarantine': 'hold a tool back',
 }
 
 /** What an entry of the audit log says that was done, or was refused. */

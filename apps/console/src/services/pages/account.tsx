@@ -5,6 +5,7 @@ import type { ServerState } from '../../state/server.tsx'
 import { useSay } from '../../state/toasts.tsx'
 import { useTitle } from '../../state/use-title.ts'
 import { ApiTokens } from '../parts/api-tokens.tsx'
+import { Applications } from '../parts/applications.tsx'
 import { ChangePassword } from '../parts/change-password.tsx'
 import { Sessions } from '../parts/sessions.tsx'
 import { account } from '../requests.ts'
@@ -39,6 +40,7 @@ export function AccountPage({ server }: { server: ServerState }) {
           Sign out
         </button>
       </header>
+      <Applications />
       <ApiTokens />
       <div className="columns">
         <Card title="Password">

@@ -183,8 +183,10 @@ function NoClient({ service, canPaste }: { service: ServiceDetail; canPaste: boo
       </summary>
       <p>
         The administrator registers a client at {service.displayName} with this redirect URI, and sets{' '}
-        <code>{service.serviceType.toUpperCase().replaceAll('-', '_')}_CLIENT_ID</code> and <code>…_CLIENT_SECRET</code>
-        :
+        <code className="break">
+          CROSSFADE_MCP_OAUTH_{service.serviceType.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}_CLIENT_ID
+        </code>{' '}
+        and <code>…_CLIENT_SECRET</code>:
       </p>
       <p>
         <code className="break">{service.oauth!.redirectUri}</code>
