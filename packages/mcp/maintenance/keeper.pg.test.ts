@@ -16,16 +16,25 @@ before(async () => {
 })
 after(() => platform.close())
 
-/** Sleeps by moving on; aborts when `untilMs` is reached. */
-function simulated(startMs: number, untilMs: number): { clock: Clock; signal: AbortSignal } {
+interface Simulated {
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  /** How often it was slept. */
+  slept: number
+}
+
+/** Sleeps by moving on; aborts when `untilMs` is reached, and when it is slept without end. */
+function simulated(startMs: number, untilMs: number): Simulated {
   const end = new AbortController()
   let now = startMs
   const sleep = (ms: number) => {
     now += ms
-    if (now >= untilMs) end.abort()
+    simulation.slept += 1
+    if (now >= untilMs || simulation.slept > 100_000) end.abort()
     return Promise.resolve()
   }
-  return { clock: { now: () => now, sleep }, signal: end.signal }
+  const simulation: Simulated = { clock: { now: () => now, sleep }, signal: end.signal, slept: 0 }
+  return simulation
 }
 
 async function runs(task: string): Promise<number> {
@@ -153,6 +162,38 @@ test('a keeper that was away does what it missed once; a job that fails is told,
     ['monthly', laterMs],
     ['fails at first', Date.UTC(2026, 5, 11)],
   ])
+})
+
+test('a job that works again after a failure lets the keeper sleep until the next is due', async () => {
+  let runs = 0
+  const jobs: Job[] = [
+    {
+      name: 'fails once',
+      period: { kind: 'daily', minute: 0 },
+      run: async () => {
+        runs += 1
+        if (runs === 1) throw new Error('the disk is full')
+      },
+    },
+  ]
+  const startMs = Date.UTC(2026, 2, 10, 5)
+  const simulation = simulated(startMs, startMs + dayMs)
+  await runJobs({ pool: platform.keeper, jobs, clock: simulation.clock }, simulation.signal)
+  assert.equal(runs, 3, 'failed, tried again, and on the next day')
+  // A look every quarter of an hour, and those of the two jobs.
+  assert.ok(simulation.slept <= 24 * 4 + 3, `slept ${simulation.slept} times`)
+})
+
+test('what a wrong clock said was done in the future is done', async () => {
+  const nowMs = Date.UTC(2026, 2, 10, 5)
+  await platform.admin.query(`insert into maintenance_jobs (job, started_at, finished_at) values ('ahead', $1, $1)`, [
+    new Date(nowMs + 400 * dayMs).toISOString(),
+  ])
+  let runs = 0
+  const jobs: Job[] = [{ name: 'ahead', period: { kind: 'monthly', minute: 0 }, run: async () => (runs += 1) }]
+  const { clock, signal } = simulated(nowMs, nowMs + dayMs)
+  await runJobs({ pool: platform.keeper, jobs, clock }, signal)
+  assert.equal(runs, 1)
 })
 
 test('of two keepers one works', async () => {

@@ -37,12 +37,16 @@ export async function runJobs(options: KeeperOptions, signal: AbortSignal): Prom
     let wakeMs = clock.now() + lookMsMax
     for (const job of jobs) {
       const now = clock.now()
-      const isDone = (finished.get(job.name) ?? Number.NEGATIVE_INFINITY) >= latestDueMs(job.period, now)
+      const doneMs = finished.get(job.name) ?? Number.NEGATIVE_INFINITY
+      // What was done in the future was done by a clock that was wrong, and is done again by one that is right.
+      const isDone = doneMs <= now && doneMs >= latestDueMs(job.period, now)
       const rests = (notBefore.get(job.name) ?? 0) > now
       if (!isDone && !rests && !signal.aborted) {
         const trouble = await runJob(pool, job, now, signal)
-        if (trouble === null) finished.set(job.name, now)
-        else {
+        if (trouble === null) {
+          finished.set(job.name, now)
+          notBefore.delete(job.name)
+        } else {
           notBefore.set(job.name, now + retryMs)
           if (!signal.aborted) options.onTrouble?.(job.name, trouble)
         }
