@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type McpServer, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server'
-import type { ServedInstance } from '../instances/session.ts'
+import type { ServedInstance, TokenScope } from '../instances/session.ts'
 import { EventLog } from './event-log.ts'
 import { type SdkServerParts, sdkServer } from './sdk-server.ts'
 import { sendWebResponse, webRequest } from './web-bridge.ts'
@@ -24,13 +24,16 @@ export interface LegacySession {
   readonly server: McpServer
   readonly instanceId: string
   readonly userId: string
+  /** What opened it. Its server was made with what this one may do. */
+  readonly tokenId: string | null
+  readonly scopes: ReadonlySet<TokenScope>
   usedAtMs: number
 }
 
 export interface LegacySessions {
   /** Opens a session with an `initialize` request. */
   open(request: IncomingMessage, response: ServerResponse, parsed: unknown, parts: SdkServerParts): Promise<void>
-  /** The session of that id, if it is this instance's and user's; counts as used. To everybody else it does not exist. */
+  /** The session of that id, if it is this instance's and user's and was opened with the same token; counts as used. To everybody else it does not exist. */
   find(id: string, instance: ServedInstance): LegacySession | null
   serve(request: IncomingMessage, response: ServerResponse, parsed: unknown, session: LegacySession): Promise<void>
   toolsChanged(serviceType: string): void
@@ -59,6 +62,8 @@ export function createLegacySessions(onTrouble: (error: unknown) => void, nowMs 
             server,
             instanceId: owner.instanceId,
             userId: owner.userId,
+            tokenId: owner.tokenId,
+            scopes: new Set(owner.scopes),
             serviceType: owner.serviceType,
             usedAtMs: nowMs(),
           })
@@ -75,6 +80,8 @@ export function createLegacySessions(onTrouble: (error: unknown) => void, nowMs 
       const session = sessions.get(id)
       if (session === undefined) return null
       if (session.instanceId !== owner.instanceId || session.userId !== owner.userId) return null
+      // A token that may only read must not call through the session of one that may; access tokens have no id, and change with every refresh.
+      if (session.tokenId !== owner.tokenId || !sameScopes(session.scopes, owner.scopes)) return null
       session.usedAtMs = nowMs()
       sessions.delete(id)
       sessions.set(id, session)
@@ -141,4 +148,8 @@ export function createLegacySessions(onTrouble: (error: unknown) => void, nowMs 
     sessions.delete(session.id)
     await session.server.close().catch(onTrouble)
   }
+}
+
+function sameScopes(one: ReadonlySet<TokenScope>, other: ReadonlySet<TokenScope>): boolean {
+  return one.size === other.size && [...one].every((scope) => other.has(scope))
 }

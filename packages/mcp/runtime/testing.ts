@@ -71,6 +71,7 @@ export interface SampleSession {
   readonly scopes?: readonly TokenScope[]
   readonly userId?: string
   readonly instanceId?: string
+  readonly tokenId?: string
 }
 
 export function sampleSession(service: Service, sample: SampleSession = {}): InstanceSession {
@@ -78,7 +79,7 @@ export function sampleSession(service: Service, sample: SampleSession = {}): Ins
     instanceId: (sample.instanceId ?? 'sam_user_1a2b3c4d_9f8e7d') as InstanceId,
     userId: (sample.userId ?? '00000000-0000-4000-8000-000000000001') as UserId,
     serviceType: service.config.serviceType,
-    tokenId: '00000000-0000-4000-8000-0000000000aa' as TokenId,
+    tokenId: (sample.tokenId ?? '00000000-0000-4000-8000-0000000000aa') as TokenId,
     scopes: new Set(sample.scopes ?? ['read', 'call']),
     settings: { ...defaultSettings, ...sample.settings },
     credentialVersion: 1,
