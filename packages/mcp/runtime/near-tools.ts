@@ -1,5 +1,6 @@
 import { nearNames } from '@crossfade/model/near-names.ts'
-import { foundOperations, searchResultsMax } from './search-tools.ts'
+import { foundOperations } from './search-operations.ts'
+import { searchResultsMax } from './search-tools.ts'
 import type { ToolView } from './tool-view.ts'
 
 /** Names of tools that somebody who wrote `name` may have meant, the likeliest first. Only tools that may be called. */

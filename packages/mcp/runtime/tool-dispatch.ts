@@ -9,10 +9,10 @@ import type { ToolCaller, ToolOutcome } from '../upstream/upstream.ts'
 import type { UsageRecorder } from '../usage/usage.ts'
 import { told } from './answers.ts'
 import { nearTools } from './near-tools.ts'
+import { searchOperations } from './search-operations.ts'
 import {
   callOperationName,
   callOperationSchema,
-  searchOperations,
   searchOperationsName,
   searchOperationsSchema,
   searchResultsMax,

@@ -6,18 +6,10 @@ import type { InstanceSettings } from '../instances/session.ts'
 import { type CompiledList, compileResult } from './answers.ts'
 import { callOperationTool, searchOperationsTool } from './search-tools.ts'
 import { listCacheHint, type ServiceIdentity } from './service-identity.ts'
+import type { ToldTool } from './told-tool.ts'
 
 /** Tools on one page of `tools/list`. Long lists cost the model more than they are worth; a page is what most clients read. */
 export const listPageToolsMax = 100
-
-/** A tool as clients are told of it. */
-export interface ToldTool {
-  readonly name: string
-  readonly title?: string
-  readonly description: string
-  readonly inputSchema: Readonly<Record<string, unknown>>
-  readonly annotations: Readonly<Record<string, boolean>>
-}
 
 export interface ToolPage {
   readonly tools: readonly ToldTool[]
