@@ -1,4 +1,4 @@
-// `npm test [-- PATH …] [--name PATTERN] [--pure | --pg]`: finds the tests, sets up what they need, runs them.
+// `npm test [-- PATH …] [--name PATTERN] [--pure | --pg] [--long]`: finds the tests, sets up what they need, runs them.
 //
 // Pure tests share one process, which is many times faster than a process each. Tests on a real database get a
 // process each, three at a time, so that a killed server or a leaked connection stays with the test that caused it.
@@ -23,7 +23,12 @@ const databaseConcurrency = 3
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { name: { type: 'string' }, pure: { type: 'boolean' }, pg: { type: 'boolean' } },
+  options: {
+    name: { type: 'string' },
+    pure: { type: 'boolean' },
+    pg: { type: 'boolean' },
+    long: { type: 'boolean' },
+  },
 })
 
 const selected = selectTests(sourceFiles(), positionals)
@@ -34,9 +39,13 @@ setUpPrograms(programsNeededBy([...pure, ...database]))
 const consoleBuilt = buildConsole()
 if ([...pure, ...database].some((path) => /^(apps|packages\/(catalog|mcp|gateway))/.test(path))) ensureCatalogBuilt()
 
+// Loading is a large part of what a short test does: what one process has compiled, the others need not.
+process.env['NODE_COMPILE_CACHE'] ??= join(projectRoot, 'node_modules', '.cache', 'crossfade', 'compiled')
+
 // Drawn here, so that it is known whatever becomes of a test and its process, and told in the last lines.
 const seed = Number(process.env[replayVariable] ?? newSeed())
 process.env[runVariable] = String(seed)
+if (values.long) process.env['CROSSFADE_LONG'] = '1'
 
 const report = new Report()
 await Promise.all([pure.length > 0 && report.follow(runPure()), database.length > 0 && report.follow(runDatabase())])
