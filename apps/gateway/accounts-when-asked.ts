@@ -1,4 +1,5 @@
-import type { Accounts, AccountsOptions } from '@crossfade/accounts/accounts.ts'
+import type { Accounts } from '@crossfade/accounts/accounts.ts'
+import type { AccountsOptions } from '@crossfade/accounts/accounts-options.ts'
 import { accountPaths } from '@crossfade/accounts/paths.ts'
 
 /** Accounts as the API uses them. */

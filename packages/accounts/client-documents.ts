@@ -1,6 +1,7 @@
 // Clients that are known by an address of their own: OAuth Client ID Metadata Documents, which MCP 2025-11-25 prefers to
 // registration. The client id is an https URL, and the document there says what a registration would.
-import type { AccountsContext, AccountsOptions } from './accounts.ts'
+import type { AccountsContext } from './accounts-context.ts'
+import type { AccountsOptions } from './accounts-options.ts'
 import { isRedirectUri, redirectUrisMax } from './client-registration.ts'
 import { oauthScopes } from './oauth-tokens.ts'
 

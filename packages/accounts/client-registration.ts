@@ -1,5 +1,5 @@
 // Dynamic client registration (RFC 7591) by anybody: what MCP clients send, made into what the library takes.
-import type { AccountsContext } from './accounts.ts'
+import type { AccountsContext } from './accounts-context.ts'
 import { answerJson } from './http-answers.ts'
 
 /** What a client may not register: it would make the server fetch addresses of the client's choice, or promise what no instance checks. */

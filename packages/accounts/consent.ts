@@ -1,6 +1,6 @@
 // The consent page: which application wants to do what with which instance, as whom, and where the answer goes.
 import { audit } from '@crossfade/mcp-database/audit.ts'
-import type { AccountsContext } from './accounts.ts'
+import type { AccountsContext } from './accounts-context.ts'
 import { isDocumentAddress } from './client-documents.ts'
 import { escapeHtml, seeOther } from './http-answers.ts'
 import { isOwner } from './instance-owner.ts'

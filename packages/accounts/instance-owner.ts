@@ -1,4 +1,4 @@
-import type { AccountsContext } from './accounts.ts'
+import type { AccountsContext } from './accounts-context.ts'
 import type { InstanceResource } from './instance-resource.ts'
 
 /** Whether the instance is there, active, and this user's. */

@@ -1,5 +1,5 @@
 // What stands before the library's OAuth endpoints: which instance a token may be for, sign-in, and consent.
-import type { AccountsContext } from './accounts.ts'
+import type { AccountsContext } from './accounts-context.ts'
 import { isDocumentAddress, learnClient, mustAskAgain } from './client-documents.ts'
 import { registerClient } from './client-registration.ts'
 import { consentPage, decideConsent } from './consent.ts'

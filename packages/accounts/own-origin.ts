@@ -1,4 +1,4 @@
-import type { AccountsOptions } from './accounts.ts'
+import type { AccountsOptions } from './accounts-options.ts'
 
 /**
  * Whether a form came from a page of ours. SameSite=Lax keeps the cookie from a foreign form already; this holds where a

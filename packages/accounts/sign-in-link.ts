@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { fail } from '@crossfade/model/failure.ts'
 import type { UserId } from '@crossfade/model/platform-ids.ts'
-import type { AccountsContext } from './accounts.ts'
+import type { AccountsContext } from './accounts-context.ts'
 import { escapeHtml, seeOther } from './http-answers.ts'
 import { tokenDigest } from './oauth-tokens.ts'
 import { isOwnOrigin } from './own-origin.ts'

@@ -7,7 +7,8 @@ import { freshDatabase, sharedTestCluster } from '@crossfade/embedded/testing.ts
 import { openPool } from '@crossfade/mcp-database/pool.ts'
 import { preparePlatform, type RoleUrls } from '@crossfade/mcp-database/roles.ts'
 import type pg from 'pg'
-import { type Accounts, type AccountsOptions, createAccounts } from './accounts.ts'
+import { type Accounts, createAccounts } from './accounts.ts'
+import type { AccountsOptions } from './accounts-options.ts'
 
 export const testPassword = 'correct horse battery'
 
