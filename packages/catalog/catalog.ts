@@ -71,13 +71,36 @@ export interface CallParameter {
   readonly name: string
   readonly in: 'path' | 'query' | 'header' | 'cookie'
   readonly required: boolean
-  /** OpenAPI's style; `form` and `simple` are the defaults of query and path. */
-  readonly style: 'simple' | 'label' | 'matrix' | 'form' | 'spaceDelimited' | 'pipeDelimited' | 'deepObject'
+  /** OpenAPI's style; `form` and `simple` are the defaults of query and path. `tabDelimited` is Swagger 2's `tsv`. */
+  readonly style:
+    | 'simple'
+    | 'label'
+    | 'matrix'
+    | 'form'
+    | 'spaceDelimited'
+    | 'pipeDelimited'
+    | 'tabDelimited'
+    | 'deepObject'
   readonly explode: boolean
   /** Reserved characters go as they are. */
   readonly allowReserved?: boolean
-  /** The value is sent as JSON text (OpenAPI's `content` parameters). */
-  readonly json?: boolean
+  /** The value is one text of this kind, whatever the style (OpenAPI's `content` parameters). */
+  readonly content?: 'json' | 'text'
+}
+
+/** A member of a body's object, and how a form writes it. */
+export interface BodyMember {
+  readonly argument: string
+  /** Name on the wire. */
+  readonly name: string
+  /** A file: the argument is its bytes as base64. */
+  readonly binary?: boolean
+  /** Written like a query parameter of this style. Absent: by `contentType`. */
+  readonly style?: CallParameter['style']
+  readonly explode?: boolean
+  readonly allowReserved?: boolean
+  /** Media types that the description names, separated by commas. Absent: JSON for objects, text for scalars, bytes for files, and lists item by item. */
+  readonly contentType?: string
 }
 
 export type CallBody =
@@ -86,13 +109,7 @@ export type CallBody =
       readonly kind: 'members'
       readonly contentType: string
       readonly encoding: 'json' | 'form' | 'multipart'
-      readonly members: readonly {
-        readonly argument: string
-        readonly name: string
-        readonly binary?: boolean
-        /** Of a form's member, where the description says so; `deepObject` writes `name[]=` and `name[key]=` (Stripe). */
-        readonly style?: 'form' | 'deepObject'
-      }[]
+      readonly members: readonly BodyMember[]
       readonly required: boolean
       readonly fixed?: Readonly<Record<string, unknown>>
       readonly argumentsIn?: string

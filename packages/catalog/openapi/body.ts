@@ -1,7 +1,8 @@
 // A request body as arguments: members of an object become arguments of their own, anything else is one argument.
-import type { CallBody, JsonSchema } from '../catalog.ts'
+import type { BodyMember, CallBody, JsonSchema } from '../catalog.ts'
 import { asObject, asText, type JsonObject, textsOf } from '../json-value.ts'
 import { isTaken } from './credential-places.ts'
+import { formMember, isTextOfCaller } from './form-members.ts'
 import { mergedObject } from './merged-object.ts'
 import type { Argument, ParameterScope } from './parameters.ts'
 import { argumentDescriptionCharsMax, boundedText } from './plain-text.ts'
@@ -25,7 +26,7 @@ export function compileBody(operation: JsonObject, scope: ParameterScope): Compi
   const schema = media['schema']
   if (encoding === 'json' || encoding === 'form' || encoding === 'multipart') {
     const object = mergedObject(schema, document, encoding !== 'json')
-    if (object) return members(object, contentType, encoding, required, scope)
+    if (object) return members(object, media, contentType, encoding, required, scope)
     if (encoding !== 'json') return { body: null, arguments: [] }
   }
   const description = boundedText(asText(requestBody['description']), argumentDescriptionCharsMax)
@@ -34,25 +35,27 @@ export function compileBody(operation: JsonObject, scope: ParameterScope): Compi
 
 function members(
   object: JsonObject,
+  media: JsonObject,
   contentType: string,
   encoding: 'json' | 'form' | 'multipart',
   required: boolean,
   scope: ParameterScope,
 ): CompiledBody {
   const needed = new Set(textsOf(object['required']))
-  const compiled: { member: { argument: string; name: string; binary?: boolean }; argument: Argument }[] = []
+  const encodings = asObject(media['encoding']) ?? {}
+  const compiled: { member: BodyMember; argument: Argument }[] = []
   for (const [name, schema] of Object.entries(asObject(object['properties']) ?? {})) {
     if (isReadOnly(schema, scope.context.document)) continue
-    const { description, format } = scope.context.document.follow(schema) ?? {}
-    if (encoding !== 'json' && isTaken('body', name, asText(description), scope.credentials)) continue
-    const binary = encoding === 'multipart' && isBinary(schema, scope)
+    const description = asText(scope.context.document.follow(schema)?.['description'])
+    if (encoding !== 'json' && isTaken('body', name, description, scope.credentials)) continue
+    const writing =
+      encoding === 'json' ? {} : formMember(name, asObject(encodings[name]), schema, encoding, scope.context.document)
     const argument = scope.names.take(name, 'body')
-    const converted = withLongDescription(convertSchema(schema, scope.context), asText(description))
     compiled.push({
-      member: { argument, name, ...(binary ? { binary } : {}) },
+      member: { argument, name, ...writing },
       argument: {
         name: argument,
-        schema: binary || format === 'binary' ? base64Schema(converted) : converted,
+        schema: memberSchema(schema, writing, scope),
         required: needed.has(name) && required,
       },
     })
@@ -87,10 +90,18 @@ function whole(
   }
 }
 
-function isBinary(schema: unknown, scope: ParameterScope): boolean {
+function memberSchema(
+  schema: unknown,
+  writing: Omit<BodyMember, 'argument' | 'name'>,
+  scope: ParameterScope,
+): JsonSchema {
   const followed = scope.context.document.follow(schema)
-  const items = scope.context.document.follow(followed?.['items'])
-  return [followed, items].some((each) => each?.['format'] === 'binary' || each?.['type'] === 'file')
+  const converted = withLongDescription(convertSchema(schema, scope.context), asText(followed?.['description']))
+  if (writing.binary || followed?.['format'] === 'binary') return base64Schema(converted)
+  if (!isTextOfCaller(writing) || (followed?.['type'] !== 'object' && !asObject(followed?.['properties'])))
+    return converted
+  const { description } = converted
+  return { type: 'string', contentMediaType: writing.contentType, ...(description ? { description } : {}) }
 }
 
 function base64Schema(schema: JsonSchema): JsonSchema {

@@ -248,7 +248,7 @@ test('of several media types JSON is taken, then forms; a multipart file is base
     properties: {
       file: { type: 'string', format: 'binary' },
       files: { type: 'array', items: { format: 'binary' } },
-      note: {},
+      note: { type: 'string' },
     },
   }
   const multipart = toolOf({ post: body(upload, 'multipart/form-data') })
@@ -281,11 +281,23 @@ test('Swagger 2.0: body, form, files, collection formats, host and base path', (
           parameters: [
             { in: 'query', name: 'tags', type: 'array', items: { type: 'string' }, collectionFormat: 'multi' },
             { in: 'query', name: 'ids', type: 'array', items: { type: 'integer' } },
+            { in: 'query', name: 'ssv', type: 'array', items: { type: 'string' }, collectionFormat: 'ssv' },
+            { in: 'query', name: 'tsv', type: 'array', items: { type: 'string' }, collectionFormat: 'tsv' },
+            { in: 'query', name: 'pipes', type: 'array', items: { type: 'string' }, collectionFormat: 'pipes' },
+            { in: 'header', name: 'X-Multi', type: 'array', items: { type: 'string' }, collectionFormat: 'multi' },
+            { in: 'header', name: 'X-Pipes', type: 'array', items: { type: 'string' }, collectionFormat: 'pipes' },
           ],
         },
       },
       '/upload': {
-        post: { operationId: 'upload', parameters: [{ in: 'formData', name: 'file', type: 'file', required: true }] },
+        post: {
+          operationId: 'upload',
+          parameters: [
+            { in: 'formData', name: 'file', type: 'file', required: true },
+            { in: 'formData', name: 'tags', type: 'array', items: { type: 'string' } },
+            { in: 'formData', name: 'each', type: 'array', items: { type: 'string' }, collectionFormat: 'multi' },
+          ],
+        },
       },
     },
   }
@@ -296,11 +308,90 @@ test('Swagger 2.0: body, form, files, collection formats, host and base path', (
     [
       ['form', true],
       ['form', false],
+      ['spaceDelimited', false],
+      ['tabDelimited', false],
+      ['pipeDelimited', false],
+      ['simple', false],
+      ['pipeDelimited', false],
     ],
   )
   assert.ok(upload!.call.body?.kind === 'members')
   assert.equal(upload!.call.body.encoding, 'multipart')
-  assert.equal(upload!.call.body.members[0]!.binary, true)
+  assert.deepEqual(upload!.call.body.members, [
+    { argument: 'file', name: 'file', binary: true },
+    { argument: 'tags', name: 'tags', style: 'form', explode: false },
+    { argument: 'each', name: 'each', style: 'form', explode: true },
+  ])
+})
+
+test('members of forms keep what their encoding says: one of style, explode and allowReserved makes contentType nothing', () => {
+  const media = {
+    schema: {
+      type: 'object',
+      properties: {
+        plain: { type: 'object' },
+        deep: { type: 'object' },
+        spread: { type: 'array', items: { type: 'string' } },
+        raw: { type: 'string' },
+        json: { type: 'string' },
+        report: { type: 'object', properties: { a: {} }, description: 'As XML.' },
+        odd: { type: 'string' },
+      },
+    },
+    encoding: {
+      deep: { style: 'deepObject', explode: true, contentType: 'application/json' },
+      spread: { explode: false },
+      raw: { allowReserved: true },
+      json: { contentType: 'application/json' },
+      report: { contentType: 'application/xml; charset=utf-8' },
+      odd: { contentType: 'text/plain\r\nx-evil: 1' },
+    },
+  }
+  const tool = toolOf({ post: { requestBody: { content: { 'application/x-www-form-urlencoded': media } } } })
+  assert.ok(tool.call.body?.kind === 'members')
+  assert.deepEqual(tool.call.body.members, [
+    { argument: 'plain', name: 'plain' },
+    { argument: 'deep', name: 'deep', style: 'deepObject', explode: true },
+    { argument: 'spread', name: 'spread', style: 'form', explode: false },
+    { argument: 'raw', name: 'raw', style: 'form', explode: true, allowReserved: true },
+    { argument: 'json', name: 'json', contentType: 'application/json' },
+    { argument: 'report', name: 'report', contentType: 'application/xml; charset=utf-8' },
+    { argument: 'odd', name: 'odd' },
+  ])
+  // Nobody turns an object into XML here: the caller writes it.
+  assert.deepEqual(argumentsOf(tool)['report'], {
+    type: 'string',
+    contentMediaType: 'application/xml; charset=utf-8',
+    description: 'As XML.',
+  })
+})
+
+test('files of a multipart form: said by format, by media type, by name, or by a schema that says nothing', () => {
+  const media = {
+    schema: {
+      type: 'object',
+      properties: {
+        photo: { description: 'The picture' },
+        file: { type: 'string', description: 'What Stripe calls a text.' },
+        several: { type: 'array', items: {} },
+        bill: { type: 'string' },
+        logo: { type: 'string', contentMediaType: 'image/png' },
+        encoded: { type: 'string', contentMediaType: 'image/png', contentEncoding: 'base64' },
+        csv: { type: 'string' },
+        meta: {},
+      },
+    },
+    encoding: {
+      bill: { contentType: 'application/pdf' },
+      csv: { contentType: 'text/csv' },
+      meta: { contentType: 'application/json' },
+    },
+  }
+  const tool = toolOf({ post: { requestBody: { content: { 'multipart/form-data': media } } } })
+  assert.ok(tool.call.body?.kind === 'members')
+  const files = tool.call.body.members.filter(({ binary }) => binary).map(({ name }) => name)
+  assert.deepEqual(files, ['photo', 'file', 'several', 'bill', 'logo'])
+  assert.equal(argumentsOf(tool)['photo']!['contentEncoding'], 'base64')
 })
 
 test("an operation's own server is its base URL, with defaults of undeclared variables", () => {
@@ -352,14 +443,20 @@ test('a query that is written into a path becomes arguments, a fixed one stays, 
   assert.equal(list!.call.path, '/')
 })
 
-test('parameters with content are JSON; styles and reserved characters are kept', () => {
+test('parameters with content are one text; styles and reserved characters are kept; a style that its place lacks is its default', () => {
   const parameters = [
     { name: 'filter', in: 'query', content: { 'application/json': { schema: { type: 'object' } } } },
     { name: 'where', in: 'query', style: 'deepObject', explode: true, schema: { type: 'object' } },
     { name: 'raw', in: 'query', allowReserved: true, schema: { type: 'string' } },
+    { name: 'plain', in: 'query', content: { 'text/plain': { schema: {} } } },
+    { name: 'commas', in: 'query', style: 'simple', schema: { type: 'array' } },
+    { name: 'X-Ids', in: 'header', style: 'form', explode: true, schema: { type: 'array' } },
   ]
-  const [, filter, where, raw] = toolOf({ get: { operationId: 'x', parameters } }).call.parameters
-  assert.equal(filter!.json, true)
+  const call = toolOf({ get: { operationId: 'x', parameters } }).call
+  const [, filter, where, raw, plain, commas, ids] = call.parameters
+  assert.deepEqual([filter!.content, plain!.content, raw!.content], ['json', 'text', undefined])
+  assert.deepEqual([commas!.style, commas!.explode], ['form', false])
+  assert.deepEqual([ids!.style, ids!.explode], ['simple', true])
   assert.deepEqual([where!.style, where!.explode], ['deepObject', true])
   assert.equal(raw!.allowReserved, true)
 })

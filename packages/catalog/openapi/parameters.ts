@@ -6,6 +6,7 @@ import type { OpenApiDocument } from './document.ts'
 import type { Names } from './names.ts'
 import { argumentDescriptionCharsMax, boundedText } from './plain-text.ts'
 import { convertSchema, type SchemaContext } from './schema.ts'
+import { writingOf } from './styles.ts'
 
 export interface Argument {
   readonly name: string
@@ -46,8 +47,6 @@ const googleParameters = new Set([
   'access_token',
   'key',
 ])
-const defaultStyles = { path: 'simple', query: 'form', header: 'simple', cookie: 'form' } as const
-const styles = new Set(['simple', 'label', 'matrix', 'form', 'spaceDelimited', 'pipeDelimited', 'deepObject'])
 
 /** The parameters of `operation`, its own before those of its path, required ones in front. */
 export function compileParameters(
@@ -150,21 +149,17 @@ function compileParameter(
   scope: ParameterScope,
 ): { parameter: CallParameter; schema: JsonSchema } {
   const content = Object.entries(asObject(source['content']) ?? {})[0]
-  const style = asText(source['style'])
-  const known = (styles.has(style) ? style : defaultStyles[place]) as CallParameter['style']
-  const explode = typeof source['explode'] === 'boolean' ? source['explode'] : known === 'form'
   const schema = convertSchema(source['schema'] ?? asObject(content?.[1])?.['schema'] ?? {}, scope.context)
-  const reserved = source['allowReserved'] === true || /^\+|[*+]$/.test(name) || isGoogleResource(source, place, scope)
+  const isManySegments = /^\+|[*+]$/.test(name) || isGoogleResource(source, place, scope)
   return {
     parameter: {
       argument: scope.names.take(name.replace(/^[+#./;?&]|[*+]$/g, '') || name, place),
       name,
       in: place,
       required: source['required'] === true,
-      style: known,
-      explode,
-      ...(reserved ? { allowReserved: true } : {}),
-      ...(content && /json/.test(content[0]) ? { json: true } : {}),
+      ...writingOf(source, place),
+      ...(isManySegments ? { allowReserved: true } : {}),
+      ...(content ? { content: /json/i.test(content[0]) ? 'json' : 'text' } : {}),
     },
     schema: described(schema, asText(source['description']), source),
   }

@@ -83,11 +83,14 @@ function formOf(parameters: readonly JsonObject[], accepted: readonly string[]):
     return [asText(parameter['name']), described]
   })
   const required = parameters.filter((each) => each['required'] === true).map((each) => asText(each['name']))
+  const lists = parameters.filter((each) => each['type'] === 'array' && asObject(each['items'])?.['type'] !== 'file')
+  const encoding = Object.fromEntries(lists.map((each) => [asText(each['name']), styleOf(each)]))
   return {
     required: required.length > 0,
     content: {
       [multipart ? 'multipart/form-data' : formType]: {
         schema: { type: 'object', properties: Object.fromEntries(properties), required },
+        ...(lists.length > 0 ? { encoding } : {}),
       },
     },
   }
@@ -106,20 +109,19 @@ function upgradeParameter(parameter: JsonObject): JsonObject {
   return { name, in: place, description, required, schema: schema ?? schemaOf(parameter), ...styleOf(parameter) }
 }
 
+/** `collectionFormat`: `csv` where nothing is said, and `multi` only of queries and forms. */
 function styleOf(parameter: JsonObject): JsonObject {
   if (parameter['type'] !== 'array') return {}
-  const simple = parameter['in'] === 'path' || parameter['in'] === 'header'
-  switch (parameter['collectionFormat']) {
-    case 'multi':
-      return { style: 'form', explode: true }
-    case 'ssv':
-    case 'tsv':
-      return { style: 'spaceDelimited', explode: false }
-    case 'pipes':
-      return { style: 'pipeDelimited', explode: false }
-    default:
-      return { style: simple ? 'simple' : 'form', explode: false }
-  }
+  const isNamed = parameter['in'] === 'query' || parameter['in'] === 'formData'
+  const format = asText(parameter['collectionFormat'])
+  if (format === 'multi' && isNamed) return { style: 'form', explode: true }
+  return { style: separatedStyles[format] ?? (isNamed ? 'form' : 'simple'), explode: false }
+}
+
+const separatedStyles: Readonly<Record<string, string>> = {
+  ssv: 'spaceDelimited',
+  tsv: 'tabDelimited',
+  pipes: 'pipeDelimited',
 }
 
 function upgradeResponses(responses: JsonObject, produced: readonly string[]): JsonObject {

@@ -11,7 +11,8 @@ import type { ServiceConfig } from '../service-config.ts'
 /** Where the services that come with Crossfade are compiled to. */
 export const shippedSnapshotFile = join(import.meta.dirname, '..', 'dist', 'catalog.snapshot')
 
-export const magic = Buffer.from('CFCAT\u00001\n', 'latin1')
+/** The digit is the version of the format, which is also that of the tools in it (`HttpCall`): another one is refused and built anew. */
+export const magic = Buffer.from('CFCAT\u00002\n', 'latin1')
 /** Magic and length. */
 export const prefixBytes = magic.length + 4
 /** A head that claims to be longer is none. */

@@ -91,6 +91,12 @@ test('a missing, foreign, truncated or damaged snapshot is refused with what to 
   writeFileSync(file, 'something else altogether')
   assert.throws(() => readSnapshot(file), { code: 'CF10041' })
   assert.equal(buildSnapshot([directory.path], file).rebuilt, true)
+  // Of the format before: never misread, always built anew.
+  const older = readFileSync(file)
+  older.writeUInt8(older.readUInt8(6) - 1, 6)
+  writeFileSync(file, older)
+  assert.throws(() => readSnapshot(file), { code: 'CF10041' })
+  assert.equal(buildSnapshot([directory.path], file).rebuilt, true)
   const bytes = readFileSync(file)
   truncateSync(file, bytes.length - 10)
   assert.throws(() => readSnapshot(file), /truncated/)

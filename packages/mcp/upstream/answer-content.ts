@@ -3,6 +3,7 @@ import type { Tool } from '@crossfade/catalog/catalog.ts'
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { cutList } from './cut-list.ts'
 import type { AnswerHeaders } from './exchange.ts'
+import { fileKindOf } from './file-kinds.ts'
 
 /** Text that one result holds at most; a longer list is cut, any other longer text is cut with a note. */
 export const textCharactersMax = 1_000_000
@@ -101,26 +102,11 @@ function looksLikeJson(body: Buffer): boolean {
   return body[0] === 0x7b || body[0] === 0x5b
 }
 
-/** Beginnings of files, for answers that say nothing or `application/octet-stream` about themselves, or lie. */
-const magics: readonly { readonly type: string; readonly at: number; readonly bytes: Buffer }[] = [
-  { type: 'image/png', at: 0, bytes: Buffer.from('89504e470d0a1a0a', 'hex') },
-  { type: 'image/jpeg', at: 0, bytes: Buffer.from('ffd8ff', 'hex') },
-  { type: 'image/gif', at: 0, bytes: Buffer.from('GIF8') },
-  { type: 'image/webp', at: 8, bytes: Buffer.from('WEBP') },
-  { type: 'audio/wav', at: 8, bytes: Buffer.from('WAVE') },
-  { type: 'audio/mpeg', at: 0, bytes: Buffer.from('ID3') },
-  { type: 'audio/ogg', at: 0, bytes: Buffer.from('OggS') },
-  { type: 'audio/flac', at: 0, bytes: Buffer.from('fLaC') },
-  { type: 'application/pdf', at: 0, bytes: Buffer.from('%PDF-') },
-  { type: 'application/zip', at: 0, bytes: Buffer.from('504b0304', 'hex') },
-  { type: 'application/gzip', at: 0, bytes: Buffer.from('1f8b', 'hex') },
-]
-
 /** The type of an answer that is no text; null when it is text. The first bytes have the last word over what was declared. */
 function binaryTypeOf(body: Buffer, declared: string): string | null {
-  const magic = magics.find(({ at, bytes }) => body.subarray(at, at + bytes.length).equals(bytes))
   if (isTextType(declared)) return null
-  if (magic !== undefined) return magic.type
+  const kind = fileKindOf(body)
+  if (kind !== null) return kind.type
   const isText = !body.subarray(0, 1024).includes(0) && isUtf8Start(body)
   if (isText) return null
   // Bytes that are no picture are not called one: a client would try to show them.

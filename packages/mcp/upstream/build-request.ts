@@ -190,8 +190,8 @@ function pathArgument(parameter: CallParameter, values: Readonly<Record<string, 
   if (typeof value === 'string') {
     // Servers that decode twice, or decode before they split, would see these as a way up.
     if (climbs(value)) refuse(parameter.argument, 'has a segment of only dots, which would lead out of its place')
-    if (value === '') refuse(parameter.argument, 'is empty')
-    if (parameter.style === 'simple' && !parameter.json) {
+    if (value === '' && parameter.style !== 'matrix') refuse(parameter.argument, 'is empty')
+    if (parameter.style === 'simple' && parameter.content === undefined) {
       return parameter.allowReserved ? encodePathReserved(value) : encodeStrictly(value)
     }
   }
@@ -203,9 +203,9 @@ function pathArgument(parameter: CallParameter, values: Readonly<Record<string, 
   return text === null ? refuse(parameter.argument, 'is empty') : text
 }
 
-/** In a path `?` would end it, so `allowReserved` does not let it through either. */
+/** In a path `?` would end it, so `allowReserved` does not let it through either, and `%XX` could hide what leads out of its place. */
 function encodePathReserved(text: string): string {
-  return encodeReserved(text).replaceAll('?', '%3F')
+  return encodeReserved(text.replaceAll('%', '%25')).replaceAll('?', '%3F')
 }
 
 function climbs(value: string): boolean {
@@ -229,7 +229,7 @@ function addHeader(
   const value = given(parameter, values, refuse)
   if (value === undefined) return
   if (rule === 'refused') refuse(parameter.argument, `would set the header ${parameter.name}, which no argument may`)
-  const text = pathText({ ...parameter, style: 'simple' }, value, (plain) => plain) ?? ''
+  const text = pathText(parameter, value, (plain) => plain) ?? ''
   if (!isHeaderValue(text)) refuse(parameter.argument, 'has characters that can not stand in a header')
   headers.push(parameter.name, text)
 }

@@ -1,7 +1,7 @@
 // Arguments as the body of a request.
-import { randomBytes } from 'node:crypto'
 import type { CallBody } from '@crossfade/catalog/catalog.ts'
-import { deepPairs, encodeStrictly, isObject, queryPairs, scalarText } from './parameter-styles.ts'
+import { type FormValue, multipartForm, urlEncodedForm } from './form-body.ts'
+import { scalarText } from './parameter-styles.ts'
 
 export interface EncodedBody {
   readonly contentType: string
@@ -9,6 +9,8 @@ export interface EncodedBody {
 }
 
 type Arguments = Readonly<Record<string, unknown>>
+type WholeBody = Extract<CallBody, { kind: 'whole' }>
+type MembersBody = Extract<CallBody, { kind: 'members' }>
 /** Ends the call with a sentence about one argument. */
 export type RefuseArgument = (argument: string, reason: string) => never
 
@@ -17,12 +19,8 @@ export function encodeBody(body: CallBody, values: Arguments, refuse: RefuseArgu
   return body.kind === 'whole' ? wholeBody(body, values, refuse) : membersBody(body, values, refuse)
 }
 
-function wholeBody(
-  body: Extract<CallBody, { kind: 'whole' }>,
-  values: Arguments,
-  refuse: RefuseArgument,
-): EncodedBody | null {
-  const value = values[body.argument]
+function wholeBody(body: WholeBody, values: Arguments, refuse: RefuseArgument): EncodedBody | null {
+  const value = own(values, body.argument)
   if (value === undefined) return body.required ? refuse(body.argument, 'is missing') : null
   const { contentType } = body
   if (body.encoding === 'json') return { contentType, content: JSON.stringify(value) }
@@ -30,78 +28,49 @@ function wholeBody(
   return { contentType, content: scalarText(value) }
 }
 
-function membersBody(
-  body: Extract<CallBody, { kind: 'members' }>,
-  values: Arguments,
-  refuse: RefuseArgument,
-): EncodedBody | null {
-  const given = body.members.filter((member) => values[member.argument] !== undefined)
+function membersBody(body: MembersBody, values: Arguments, refuse: RefuseArgument): EncodedBody | null {
+  const given = body.members.filter((member) => own(values, member.argument) !== undefined)
   if (given.length === 0 && !body.required && body.fixed === undefined && body.argumentsIn === undefined) return null
-  if (body.encoding === 'multipart') return multipart(body, given, values, refuse)
+  if (body.encoding === 'json')
+    return { contentType: body.contentType, content: JSON.stringify(objectOf(body, given, values)) }
+  const form = formValues(body, given, values, refuse)
+  if (body.encoding === 'multipart') return multipartForm(form)
+  return { contentType: body.contentType, content: urlEncodedForm(form) }
+}
+
+function objectOf(body: MembersBody, given: MembersBody['members'], values: Arguments): Record<string, unknown> {
   const members: Record<string, unknown> = {}
   for (const member of given) define(members, member.name, values[member.argument])
-  const wrapped = body.argumentsIn === undefined ? members : { [body.argumentsIn]: members }
   // What is fixed stands last: no argument takes its place.
-  const whole: Record<string, unknown> = { ...wrapped, ...body.fixed }
-  if (body.encoding === 'json') return { contentType: body.contentType, content: JSON.stringify(whole) }
-  const pairs: string[] = []
-  const styles = new Map(body.members.map((member) => [member.name, member.style]))
-  for (const [name, value] of Object.entries(whole)) formPairs(name, value, styles.get(name), pairs)
-  return { contentType: body.contentType, content: pairs.join('&') }
+  return { ...(body.argumentsIn === undefined ? members : { [body.argumentsIn]: members }), ...body.fixed }
 }
 
-/** OpenAPI's default for forms is a repeated name for lists; objects have none that servers read, so they are written as `name[key]`. */
-function formPairs(name: string, value: unknown, style: 'form' | 'deepObject' | undefined, pairs: string[]): void {
-  if (style === 'deepObject' || (isObject(value) && style === undefined)) {
-    deepPairs(encodeStrictly(name), value, encodeStrictly, pairs)
-  } else if (Array.isArray(value) && value.some(isObject)) {
-    deepPairs(encodeStrictly(name), value, encodeStrictly, pairs)
-  } else {
-    queryPairs({ name, style: 'form', explode: true }, value, encodeStrictly, pairs)
-  }
-}
-
-/** Multipart form data as RFC 7578 and the HTML standard write it: lists as repeated parts, objects as JSON parts, binary members as files. */
-function multipart(
-  body: Extract<CallBody, { kind: 'members' }>,
-  given: Extract<CallBody, { kind: 'members' }>['members'],
+function formValues(
+  body: MembersBody,
+  given: MembersBody['members'],
   values: Arguments,
   refuse: RefuseArgument,
-): EncodedBody {
-  const boundary = `crossfade-${randomBytes(18).toString('hex')}`
-  const parts: Buffer[] = []
-  const add = (name: string, headers: string, content: string | Buffer) => {
-    const head = `--${boundary}\r\ncontent-disposition: form-data; name="${quoted(name)}"${headers}\r\n\r\n`
-    parts.push(Buffer.from(head), Buffer.isBuffer(content) ? content : Buffer.from(content), crlf)
-  }
-  const addValue = (name: string, value: unknown) => {
-    if (Array.isArray(value)) for (const item of value) addValue(name, item)
-    else if (isObject(value)) add(name, '\r\ncontent-type: application/json', JSON.stringify(value))
-    else if (value !== null) add(name, '', scalarText(value))
-  }
+): FormValue[] {
   const fixed = body.fixed ?? {}
-  for (const member of given) {
-    if (Object.hasOwn(fixed, member.name)) continue
-    const value = values[member.argument]
-    if (!member.binary) {
-      addValue(member.name, value)
-      continue
-    }
-    for (const item of Array.isArray(value) ? value : [value]) {
-      const file = `; filename="${quoted(member.name)}"\r\ncontent-type: application/octet-stream`
-      add(member.name, file, bytesOf(item, member.argument, refuse))
-    }
+  const fixedValues = Object.entries(fixed).map(([name, value]): FormValue => ({ member: { name }, value }))
+  if (body.argumentsIn !== undefined) {
+    const { argumentsIn: name } = body
+    return [{ member: { name }, value: objectOf({ ...body, fixed: {} }, given, values)[name] }, ...fixedValues]
   }
-  for (const [name, value] of Object.entries(fixed)) addValue(name, value)
-  parts.push(Buffer.from(`--${boundary}--\r\n`))
-  return { contentType: `multipart/form-data; boundary=${boundary}`, content: Buffer.concat(parts) }
+  const ours = given
+    .filter(({ name }) => !Object.hasOwn(fixed, name))
+    .map((member): FormValue => {
+      const value = values[member.argument]
+      if (!member.binary) return { member, value }
+      const files = Array.isArray(value) ? value : [value]
+      return { member, value: files.map((file) => bytesOf(file, member.argument, refuse)) }
+    })
+  return [...ours, ...fixedValues]
 }
 
-const crlf = Buffer.from('\r\n')
-
-/** A name in a part's header: the three characters that would end it are escaped as the HTML standard says. */
-function quoted(name: string): string {
-  return name.replace(/\r/g, '%0D').replace(/\n/g, '%0A').replace(/"/g, '%22')
+/** An argument may be called `constructor`: what was not given is not there. */
+function own(values: Arguments, argument: string): unknown {
+  return Object.hasOwn(values, argument) ? values[argument] : undefined
 }
 
 const base64Pattern = /^[A-Za-z0-9+/_-]*={0,2}$/
