@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import { registerApply } from './commands/apply.ts'
 import type { Register } from './commands/command.ts'
 import { registerCompletion } from './commands/completion.ts'
@@ -14,7 +14,7 @@ import { registerStatus } from './commands/status.ts'
 import { registerSteering } from './commands/steer.ts'
 import { registerTour } from './commands/tour.ts'
 import { registerVerify } from './commands/verify.ts'
-import { version } from './version.ts'
+import { emptyProgram, throwInsteadOfExit } from './empty-program.ts'
 
 /** In the order in which help lists them. */
 const registrations: readonly Register[] = [
@@ -36,18 +36,7 @@ const registrations: readonly Register[] = [
 
 /** Every command of the CLI. `end` is told the exit code of a command that ran to its end. */
 export function buildProgram(end: (code: number) => void): Command {
-  const program = new Command('crossfade')
-    .description('Move a live system from old to new, with proof at every step and one way back.')
-    .version(version, '-V, --version', 'print the version')
-    .helpOption('-h, --help', 'show help')
-    .helpCommand('help [command]', 'show the help of a command')
-    .showHelpAfterError('(add --help for what it takes)')
-    .showSuggestionAfterError()
-    .exitOverride()
+  const program = emptyProgram()
   for (const register of registrations) register(program, end)
-  for (const command of program.commands) {
-    command.exitOverride()
-    for (const below of command.commands) below.exitOverride()
-  }
-  return program
+  return throwInsteadOfExit(program)
 }

@@ -1,5 +1,5 @@
-import { CommanderError } from 'commander'
-import { buildProgram } from './program.ts'
+import { type Command, CommanderError } from 'commander'
+import { emptyProgram, throwInsteadOfExit } from './empty-program.ts'
 import { exitCodes } from './terminal/exit-codes.ts'
 import { printFailure } from './terminal/failure.ts'
 import { interruption } from './terminal/interrupt.ts'
@@ -8,7 +8,7 @@ import { interruption } from './terminal/interrupt.ts'
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
   const asJson = argv.includes('--json')
   let code: number = exitCodes.fine
-  const program = buildProgram((found) => {
+  const program = await programFor(argv, (found) => {
     code = found
   })
   try {
@@ -19,4 +19,19 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     code = printFailure(error, asJson)
   }
   return interruption.aborted ? exitCodes.interrupted : code
+}
+
+/** Every command; for `mcp serve`, which has a time to be ready in, that one alone: the others' libraries are not loaded. */
+async function programFor(argv: readonly string[], end: (code: number) => void): Promise<Command> {
+  if (argv[0] === 'mcp' && argv[1] === 'serve') {
+    const [{ mcpCommand }, { registerServe }] = await Promise.all([
+      import('./commands/mcp/mcp-command.ts'),
+      import('./commands/mcp/serve.ts'),
+    ])
+    const program = emptyProgram()
+    registerServe(mcpCommand(program))
+    return throwInsteadOfExit(program)
+  }
+  const { buildProgram } = await import('./program.ts')
+  return buildProgram(end)
 }

@@ -9,14 +9,10 @@ import {
   trace,
 } from '@opentelemetry/api'
 import { W3CTraceContextPropagator } from '@opentelemetry/core'
+import { tracingIsOn } from './tracing-is-on.ts'
 
 /** What MCP clients send is W3C trace context, whatever else this process may propagate. */
 const traceContext = new W3CTraceContextPropagator()
-
-/** Whether spans go anywhere: OTEL_EXPORTER_OTLP_ENDPOINT says where, to `startTracing` of packages/telemetry. */
-export function tracingIsOn(environment: NodeJS.ProcessEnv = process.env): boolean {
-  return Boolean(environment['OTEL_EXPORTER_OTLP_ENDPOINT'])
-}
 
 /**
  * One span for each tool call, by hand: below the span that the client names in `_meta.traceparent`, and above whatever the upstream makes of the `traceparent` it is sent.

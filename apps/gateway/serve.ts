@@ -1,5 +1,6 @@
 // One installation: database, master key, registry, workers, and the owner's token for the command line.
 import { hostname } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createLocalOwner } from '@crossfade/accounts/local-owner.ts'
 import { withPool } from '@crossfade/mcp-database/pool.ts'
 import { fail } from '@crossfade/model/failure.ts'
@@ -11,6 +12,9 @@ import { openPlatform, type Platform } from './platform.ts'
 import { prepareInstallation, tellOfCatalog } from './prepare.ts'
 import { serveCatalog } from './served-catalog.ts'
 import type { WorkerSettings } from './worker-settings.ts'
+
+/** What finding a port and starting the database's process takes. */
+const databaseAheadMs = 10
 
 export interface ServeOptions extends Omit<WorkerSettings, 'roles' | 'secrets' | 'shared' | 'onlyService' | 'baseUrl'> {
   /** Administrator's URL of a database of one's own; else CROSSFADE_MCP_DATABASE_URL, else an embedded one. */
@@ -54,10 +58,10 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const baseUrl = publicAddress(options)
   const home = openHome(options.directory)
   refuseSecondServer(home)
-  // Loaded while the database is waited for.
-  const serving = options.workers === 1 ? import('./worker.ts') : import('./workers.ts')
+  const opening = openPlatform(home, options.database, options)
+  const serving = loadServing(options.workers)
   serving.catch(() => undefined)
-  const platform = await openPlatform(home, options.database, options)
+  const platform = await opening
   try {
     const served = await serveCatalog(home)
     for (const finding of served.opened.findings) options.logger.warn({ finding }, finding.message)
@@ -122,10 +126,16 @@ function settingsOf(
   return { ...rest, roles: platform.roles, secrets, shared: workers > 1, onlyService: null, baseUrl }
 }
 
+/** Loaded while the database starts, and not before it has been told to: loading takes the processor for as long. */
+async function loadServing(workers: number) {
+  await sleep(databaseAheadMs)
+  return workers === 1 ? import('./worker.ts') : import('./workers.ts')
+}
+
 async function startServing(
   options: ServeOptions,
   settings: WorkerSettings,
-  serving: typeof import('./worker.ts') | typeof import('./workers.ts'),
+  serving: Awaited<ReturnType<typeof loadServing>>,
 ): Promise<Serve> {
   if ('startWorkers' in serving) {
     return serving.startWorkers({

@@ -1,5 +1,6 @@
 // The REST API, accounts and the console of a worker. A module of its own: its libraries are the largest part of a start, and instances are served without them.
 import { issuerOf } from '@crossfade/accounts/paths.ts'
+import { createTokenTransport } from '@crossfade/mcp/authorization/authorization-server.ts'
 import { verifyWithUpstream } from '@crossfade/mcp/instances/verify-with-upstream.ts'
 import { guardedConnector } from '@crossfade/mcp/upstream/address-guard.ts'
 import { openPool } from '@crossfade/mcp-database/pool.ts'
@@ -46,9 +47,12 @@ export async function openApi(
     onError: (message) => logger.error({ reason: message }, 'accounts'),
   })
   closing.push(() => accounts.close())
-  const { vault, directory, caller, limits, usage, metrics, clients, transport, keeperPool } = parts
+  const { vault, directory, caller, limits, usage, metrics, clients, changes, keeperPool } = parts
+  const guard = { allowedPrivateHosts: settings.allowedUpstreams }
+  const transport = createTokenTransport(guard)
+  closing.push(() => transport.close())
   const scrape = scrapeThroughParent(() => metrics.snapshot())
-  const documents = new Agent({ connect: guardedConnector({ allowedPrivateHosts: settings.allowedUpstreams }) })
+  const documents = new Agent({ connect: guardedConnector(guard) })
   closing.push(() => documents.destroy())
   const options: ApiOptions = {
     api: apiPool,
@@ -60,6 +64,7 @@ export async function openApi(
     transport,
     baseUrl: settings.baseUrl,
     accounts,
+    everybodyHeard: changes.everybodyHeard,
     directory,
     caller,
     limits,

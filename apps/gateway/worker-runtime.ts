@@ -5,8 +5,7 @@ import { challenge } from '@crossfade/accounts/protected-resource.ts'
 import { createEdge, type Edge } from '@crossfade/gateway/edge.ts'
 import { hostRules } from '@crossfade/gateway/host-check.ts'
 import { reportWorkerSignals } from '@crossfade/mcp/alerts/worker-signals.ts'
-import { createTokenTransport } from '@crossfade/mcp/authorization/authorization-server.ts'
-import { createTokenRefresher } from '@crossfade/mcp/authorization/refresh.ts'
+import { refresherWhenNeeded } from '@crossfade/mcp/authorization/refresh-when-needed.ts'
 import { configuredClients } from '@crossfade/mcp/authorization/upstream-clients.ts'
 import { everything } from '@crossfade/mcp/everything/everything.ts'
 import { openDirectory, type PlatformDirectory } from '@crossfade/mcp/instances/directory.ts'
@@ -17,8 +16,9 @@ import { createMcpRuntime } from '@crossfade/mcp/runtime/create-runtime.ts'
 import { createToolCaller, type PlatformToolCaller } from '@crossfade/mcp/upstream/tool-caller.ts'
 import { createUsageRecorder } from '@crossfade/mcp/usage/recorder.ts'
 import type { UsageRecorder } from '@crossfade/mcp/usage/usage.ts'
-import { listenToChanges } from '@crossfade/mcp-database/changes.ts'
+import { type ChangeListening, listenToChanges } from '@crossfade/mcp-database/changes.ts'
 import { openPool } from '@crossfade/mcp-database/pool.ts'
+import { readCatalogDigest } from '@crossfade/mcp-database/sync-registry.ts'
 import type { ServiceType } from '@crossfade/model/platform-ids.ts'
 import type { KeyRing } from '@crossfade/vault/key-ring.ts'
 import { masterKeys } from '@crossfade/vault/master-keys.ts'
@@ -26,12 +26,11 @@ import { openVault } from '@crossfade/vault/open-vault.ts'
 import type { Vault } from '@crossfade/vault/vault.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
-import { withSpans } from './call-spans.ts'
 import { type Duties, keeperConnectionsMax, startDuties } from './duties.ts'
 import type { Home } from './home.ts'
 import { createGatewayMetrics, type GatewayMetrics } from './metrics.ts'
 import type { ServedCatalog } from './served-catalog.ts'
-
+import { tracingIsOn } from './tracing-is-on.ts'
 import type { WorkerSettings } from './worker-settings.ts'
 
 const runtimeConnectionsMax = 8
@@ -80,8 +79,8 @@ export interface Runtime {
   readonly limits: ReturnType<typeof createCallLimits>
   readonly usage: UsageRecorder
   readonly metrics: GatewayMetrics
-  readonly transport: ReturnType<typeof createTokenTransport>
   readonly clients: ReturnType<typeof configuredClients>
+  readonly changes: ChangeListening
 }
 
 /** Instances and the protocol, up to the edge. */
@@ -109,8 +108,6 @@ export async function openRuntime(
     },
   })
   closing.push(() => caller.close())
-  const transport = createTokenTransport(guard)
-  closing.push(() => transport.close())
   const clients = configuredClients(process.env, { pool: runtimePool, keys })
   const tokens = createAccessTokenVerifier({ runtime: runtimePool, baseUrl: settings.baseUrl })
   const directory = await openDirectory({
@@ -123,14 +120,10 @@ export async function openRuntime(
     },
     // By its own listener: a look-up that overtakes the word of a revocation must not find what was held before it.
     forgetAccessTokens: (userId) => tokens.forget(userId),
-    refresher: createTokenRefresher({
-      runtime: runtimePool,
-      locks: locksPool,
-      vault,
-      catalog: () => served.catalog,
-      clients,
-      transport,
-    }),
+    refresher: refresherWhenNeeded(
+      { runtime: runtimePool, locks: locksPool, vault, catalog: () => served.catalog, clients },
+      guard,
+    ),
   })
   closing.push(() => directory.close())
   const metrics = createGatewayMetrics({
@@ -147,7 +140,7 @@ export async function openRuntime(
   })
   closing.push(() => signals.close())
   const runtime = createMcpRuntime({
-    caller: withSpans(caller),
+    caller: tracingIsOn() ? (await import('./call-spans.ts')).withSpans(caller) : caller,
     usage,
     limits,
     version: settings.version,
@@ -161,12 +154,16 @@ export async function openRuntime(
   const changes = await listenToChanges(
     settings.roles.runtime,
     (change) => {
-      if (change.kind === 'catalog') void reload()
+      // What was made of this worker's own doing it serves already.
+      if (change.kind === 'catalog' && change.digest !== served.catalog.digest) return reload()
       if (change.kind === 'service') caller.forgetRemote(change.serviceType)
     },
     () => void reload(),
   )
   closing.push(() => changes.close())
+  // What was changed after the catalog was read and before anybody listened was told to nobody here.
+  const told = readCatalogDigest(runtimePool).catch(() => null)
+  void told.then((digest) => (digest !== null && digest !== served.catalog.digest ? reload() : undefined))
   const edge = createEdge({
     catalog: () => served.catalog,
     serviceFor: (session, service) => caller.serviceFor(session, service),
@@ -176,7 +173,7 @@ export async function openRuntime(
     challenge: (instanceId, serviceType, reason) => challenge(settings.baseUrl, instanceId, serviceType, reason),
     onTrouble: ({ path, error }) => logger.error({ err: error, path }, 'a request could not be served'),
   })
-  return { directory, caller, limits, usage, metrics, transport, clients, edge }
+  return { directory, caller, limits, usage, metrics, clients, changes, edge }
 }
 
 /** Services that this worker leaves alone for now. */

@@ -184,7 +184,8 @@ async function remoteKeys(url: string): Promise<JWTVerifyGetKey> {
     timeoutDuration: fetchTimeoutMs,
     cacheMaxAge: keysMsMax,
     cooldownDuration: keysCooldownMs,
-    [customFetch]: (address, options) => fetchBounded(address, options.signal),
+    [customFetch]: (address: string, options: { readonly signal: AbortSignal }) =>
+      fetchBounded(address, options.signal),
   })
 }
 

@@ -57,7 +57,9 @@ export async function migratePlatform(adminUrl: string, options: MigrateOptions 
 
 /** Whether exactly the migrations of the directory have been run, in their order. Everything else is the runner's to judge. */
 async function isUpToDate(client: pg.Client): Promise<boolean> {
-  const { rows: found } = await client.query('SELECT to_regclass($1) IS NOT NULL AS there', [`public.${migrationsTable}`])
+  const { rows: found } = await client.query('SELECT to_regclass($1) IS NOT NULL AS there', [
+    `public.${migrationsTable}`,
+  ])
   if (!found[0].there) return false
   const { rows } = await client.query(`SELECT name FROM public.${migrationsTable} ORDER BY id`)
   const names = readdirSync(migrationsDirectory)

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { freePort } from '@crossfade/embedded/cluster.ts'
 import { homePaths } from '../home.ts'
@@ -10,6 +10,8 @@ import { homePaths } from '../home.ts'
 const commandLine = resolve(import.meta.dirname, '..', '..', 'cli', 'main.ts')
 const nodeFlags = ['--disable-warning=ExperimentalWarning']
 const stopMsMax = 20_000
+/** As the installed program has it (tools/bootstrap.mjs). */
+const compileCache = { NODE_COMPILE_CACHE: join(homedir(), '.cache', 'crossfade', 'compiled') }
 
 export interface ServerProcessOptions {
   readonly workers?: number
@@ -138,7 +140,7 @@ async function begin(args: readonly string[], cwd: string, env: Readonly<Record<
   const begun = performance.now()
   const child = spawn(process.execPath, [...nodeFlags, commandLine, ...args], {
     cwd,
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...compileCache, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let log = ''
@@ -162,7 +164,7 @@ async function begin(args: readonly string[], cwd: string, env: Readonly<Record<
 async function runCommand(args: readonly string[], cwd: string, env: Readonly<Record<string, string>>) {
   const child = spawn(process.execPath, [...nodeFlags, commandLine, ...args], {
     cwd,
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...compileCache, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let stdout = ''

@@ -3,7 +3,8 @@ import { lookup as systemLookup } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import { fail } from '@crossfade/model/failure.ts'
 import ipaddr from 'ipaddr.js'
-import { buildConnector } from 'undici'
+import type { buildConnector as Connectors } from 'undici'
+import { buildConnector } from './connections.ts'
 
 /** Time to open a connection, TLS included. */
 export const connectMsMax = 10_000
@@ -53,7 +54,7 @@ export function isPublicAddress(address: string): boolean {
 export function guardedConnector(
   options: GuardOptions = {},
   isAllowed: (address: string) => boolean = isPublicAddress,
-): buildConnector.connector {
+): Connectors.connector {
   const allowed = new Set(options.allowedPrivateHosts?.map((host) => host.toLowerCase()))
   const common = {
     allowH2: false,

@@ -1,7 +1,7 @@
 // Connections to upstreams: one pool per origin, shared by all users, holding nothing of any of them.
 
-import type { buildConnector } from 'undici'
-import { Pool } from 'undici'
+import type { buildConnector, Pool as PoolType } from 'undici'
+import { Pool } from './connections.ts'
 
 /** Origins that have a pool at the same time; beyond, the one that was idle longest is closed. */
 export const originsMax = 512
@@ -26,7 +26,7 @@ export interface OriginPools {
 }
 
 export interface OriginPool {
-  readonly pool: Pool
+  readonly pool: PoolType
   release(): void
 }
 
@@ -60,7 +60,7 @@ export function createOriginPools(
     return entry
   }
 
-  const retire = (pool: Pool) => {
+  const retire = (pool: PoolType) => {
     const closed = pool.destroy().catch(() => undefined)
     closing.add(closed)
     void closed.then(() => closing.delete(closed))

@@ -2,7 +2,7 @@
 import type { Service } from '@crossfade/catalog/catalog.ts'
 import { fail } from '@crossfade/model/failure.ts'
 import type { InstanceSession } from '../instances/session.ts'
-import { type RemoteServicesOptions, remoteServices } from '../remote/remote-services.ts'
+import type { RemoteServices, RemoteServicesOptions } from '../remote/remote-services.ts'
 import { failureOutcome } from './failure-result.ts'
 import { createHttpCaller, type HttpCallerOptions } from './http-caller.ts'
 import type { BreakerReport } from './origin-breakers.ts'
@@ -32,20 +32,32 @@ export interface PlatformToolCaller extends ToolCaller {
 export function createToolCaller(options: ToolCallerOptions = {}): PlatformToolCaller {
   const client = createUpstreamClient(options)
   const http = createHttpCaller({ ...options, client })
-  const remote = options.remote === undefined ? null : remoteServices({ ...options, ...options.remote })
+  const remoteOptions = options.remote === undefined ? null : { ...options, ...options.remote }
+  // The protocol's client is loaded for the first remote server: without one a worker never carries it.
+  let loading: Promise<RemoteServices> | null = null
+  let remote: RemoteServices | null = null
+  const openRemote = async (given: RemoteServicesOptions): Promise<RemoteServices> => {
+    const { remoteServices } = await import('../remote/remote-services.ts')
+    remote = remoteServices(given)
+    return remote
+  }
+  const remoteWith = (given: RemoteServicesOptions): Promise<RemoteServices> => {
+    loading ??= openRemote(given)
+    return loading
+  }
   return {
     client,
     breakers: () => [...client.breakers(), ...(remote?.breakers() ?? [])],
     serviceFor(session, service) {
-      if (service.config.source.kind !== 'remote-mcp' || remote === null) return service
-      return remote.open(session, service.config)
+      if (service.config.source.kind !== 'remote-mcp' || remoteOptions === null) return service
+      return remoteWith(remoteOptions).then((services) => services.open(session, service.config))
     },
     forgetRemote: (serviceType) => remote?.forget(serviceType),
     async call(call) {
       const { config } = call.service
       switch (config.source.kind) {
         case 'remote-mcp':
-          if (remote !== null) return remote.call(call)
+          if (remoteOptions !== null) return (await remoteWith(remoteOptions)).call(call)
           return failureOutcome(
             fail('CF13340', { service: config.serviceType, reason: 'remote servers are not set up' }),
           )
@@ -56,7 +68,7 @@ export function createToolCaller(options: ToolCallerOptions = {}): PlatformToolC
       }
     },
     async close() {
-      await Promise.all([client.close(), remote?.close()])
+      await Promise.all([client.close(), loading?.then((services) => services.close())])
     },
   }
 }
