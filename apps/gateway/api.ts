@@ -5,7 +5,7 @@ import fastifySwagger from '@fastify/swagger'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyReply, type FastifyRequest, LogController } from 'fastify'
 import { type ApiOptions, actingOf, type GatewayApi, type Needs } from './api-parts.ts'
-import { admit, whoIsAsking } from './asking.ts'
+import { admit, readingMethods, whoIsAsking } from './asking.ts'
 import { apiPrefix } from './contract/endpoints.ts'
 import { describeNeeds } from './openapi.ts'
 import { answerOf, problemOf } from './problems.ts'
@@ -81,6 +81,10 @@ export async function createApi(options: ApiOptions): Promise<GatewayApi> {
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
     return payload
   })
+  app.addHook('onSend', async (request, reply, payload) => {
+    if (hasChanged(request, reply)) await options.everybodyHeard?.()
+    return payload
+  })
   app.decorateRequest('asking', null)
   app.addHook('onRequest', (request) => letIn(request, options))
 
@@ -101,6 +105,15 @@ export async function createApi(options: ApiOptions): Promise<GatewayApi> {
   await accountRoutesOf(app, options)
   operationRoutes(app, options)
   return app
+}
+
+/**
+ * Whether the request may have changed what workers hold: then it is answered once every one of them knows, so that the caller's very next request may go to any of them. Ways back from consent pages are
+ * GET requests and lead on.
+ */
+function hasChanged({ method, routeOptions }: FastifyRequest, { statusCode }: FastifyReply): boolean {
+  if (statusCode >= 400 || routeOptions.config.changesNothing) return false
+  return readingMethods.has(method) ? statusCode === 302 || statusCode === 303 : true
 }
 
 /** Goes by the route that was found, never by the address as it was written: that can be written in many ways. */

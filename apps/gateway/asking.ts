@@ -7,7 +7,7 @@ import type pg from 'pg'
 import type { Asking, Needs } from './api-parts.ts'
 
 /** Methods that change nothing. */
-const reading: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+export const readingMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 const both: ReadonlySet<'read' | 'write'> = new Set(['read', 'write'])
 
 export interface AskingOptions {
@@ -47,7 +47,7 @@ export function admit(
 ): void {
   if (needs === 'nobody') return
   if (asking === null) throw fail('CF12030')
-  const writes = !reading.has(request.method)
+  const writes = !readingMethods.has(request.method)
   // A browser sends cookies whichever page asks it to; it also says which page that is.
   if (writes && asking.via === 'session') {
     const origin = request.headers.origin

@@ -3,6 +3,7 @@ import { catalogOf, type OpenedCatalog, openCatalog } from '@crossfade/catalog/c
 import { buildSnapshotApart } from '@crossfade/catalog/snapshot/build-apart.ts'
 import { fail } from '@crossfade/model/failure.ts'
 import { nearNames } from '@crossfade/model/near-names.ts'
+import { oneAtATime } from '@crossfade/model/one-at-a-time.ts'
 import { parseServiceType } from '@crossfade/model/platform-ids.ts'
 import type { Home } from './home.ts'
 
@@ -13,7 +14,7 @@ const nameCharactersMax = 60
 export interface ServedCatalog {
   readonly catalog: Catalog
   readonly opened: OpenedCatalog
-  /** What was imported or changed is compiled in a process of its own, so that requests are served meanwhile. */
+  /** What was imported or changed is compiled in a process of its own, so that requests are served meanwhile. Once at a time: what was changed before the call is served when it resolves. */
   reload(): Promise<void>
 }
 
@@ -30,11 +31,12 @@ export async function serveCatalog(home: Home, onlyService: string | null = null
     get opened() {
       return opened
     },
-    async reload() {
+    // Of two at once the one that has read earlier must not be the last to say what is served.
+    reload: oneAtATime(async () => {
       await buildSnapshotApart(sources.directories, sources.compiled)
       opened = await openCatalog(sources, opened)
       catalog = narrowed(opened.catalog, onlyService)
-    },
+    }),
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fail, reasonOf } from '@crossfade/model/failure.ts'
+import { oneAtATime } from '@crossfade/model/one-at-a-time.ts'
 import pg from 'pg'
 import { connectionOptions } from './connection.ts'
 
@@ -76,8 +77,7 @@ class ChangeListener implements ChangeListening {
   #closed = false
   /** Changes that are being taken in. */
   readonly #taking = new Set<Promise<void>>()
-  #asking: Promise<boolean> = Promise.resolve(true)
-  #askingNext: Promise<boolean> | null = null
+  readonly everybodyHeard = oneAtATime(() => this.#ask())
   #asked: Asked | null = null
 
   constructor(url: string, onChange: (change: Change) => void | Promise<void>, onLost: () => void) {
@@ -187,16 +187,6 @@ class ChangeListener implements ChangeListening {
     if (this.#asked?.id !== id) return
     this.#asked.answered.add(Number(pid))
     if (isAnswered(this.#asked)) this.#asked.done.resolve(true)
-  }
-
-  everybodyHeard(): Promise<boolean> {
-    // A question that is under way may have been asked before the caller's change: those who come meanwhile share the next one.
-    this.#askingNext ??= this.#asking.then(() => {
-      this.#askingNext = null
-      this.#asking = this.#ask()
-      return this.#asking
-    })
-    return this.#askingNext
   }
 
   async #ask(): Promise<boolean> {

@@ -61,6 +61,14 @@ export async function syncRegistry(
   }
 }
 
+/** The digest of the catalog that the database was told of last; null before the first. `pool` may be of any role that serves. */
+export async function readCatalogDigest(pool: pg.Pool | pg.ClientBase): Promise<string | null> {
+  const { rows } = await pool.query<{ value: string }>(
+    `SELECT value FROM platform_settings WHERE key = 'catalog_digest'`,
+  )
+  return rows[0]?.value ?? null
+}
+
 /** A port that another service gets now is given up first, for a number below all others: uniqueness is checked row by row. */
 const freePortsStatement = `
   UPDATE service_registry r SET port = freed.port

@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeImported } from '@crossfade/catalog/imports/import-file.ts'
 import { registryRows } from '@crossfade/catalog/registry.ts'
-import { syncRegistry } from '@crossfade/mcp-database/sync-registry.ts'
+import { readCatalogDigest, syncRegistry } from '@crossfade/mcp-database/sync-registry.ts'
 import { fail } from '@crossfade/model/failure.ts'
 import { parseServiceType, type ServiceType, type UserId } from '@crossfade/model/platform-ids.ts'
 import type pg from 'pg'
@@ -68,10 +68,8 @@ export function createImportKeeper(home: Home, served: ServedCatalog, keeper: pg
   }
 
   async function catchUp(client: pg.PoolClient): Promise<void> {
-    const { rows } = await client.query<{ value: string }>(
-      "SELECT value FROM platform_settings WHERE key = 'catalog_digest'",
-    )
-    if (rows[0] && rows[0].value !== served.catalog.digest) await served.reload()
+    const digest = await readCatalogDigest(client)
+    if (digest !== null && digest !== served.catalog.digest) await served.reload()
   }
 
   async function serveChanged(): Promise<void> {
