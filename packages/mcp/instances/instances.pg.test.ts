@@ -352,7 +352,7 @@ async function eventually(check: () => Promise<void>): Promise<void> {
     try {
       return await check()
     } catch (error) {
-      if (tries >= 200) throw error
+      if (tries >= 3_000) throw error
       await sleep(10)
     }
   }

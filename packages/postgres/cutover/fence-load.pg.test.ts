@@ -107,6 +107,9 @@ describe('fences under load', () => {
         const [point] = await fences.fence('source', [a], asEpoch(round), 'target')
         milliseconds.push(performance.now() - started)
         await new Promise((resolve) => setTimeout(resolve, 200))
+        // On a busy machine it takes a while until the writers come by.
+        for (let tries = 0; refusals === 0 && tries < 1_500; tries++)
+          await new Promise((resolve) => setTimeout(resolve, 20))
         const stillThere = await commitsAfter(observer, point!.lsn)
         assert.deepEqual(stillThere, [], 'no transaction with a row commits after the point')
         assert.ok(refusals > 0, 'writers met the fence')
@@ -191,7 +194,7 @@ describe('fences under load', () => {
         () => false,
       )
       assert.ok(killed)
-      for (let tries = 0; tries < 100; tries++) {
+      for (let tries = 0; tries < 600; tries++) {
         if (
           await writes(urlB).then(
             () => true,

@@ -84,7 +84,7 @@ describe('PgBouncer hooks', { skip: 'missing' in setup && setup.missing }, () =>
       stdio: 'ignore',
       ...(root ? { uid: nobody, gid: nobody } : {}),
     })
-    for (let tries = 0; tries < 100; tries++) {
+    for (let tries = 0; tries < 600; tries++) {
       const up = await connectThrough().then(
         (client) => client.end().then(() => true),
         () => false,

@@ -63,7 +63,7 @@ describe('touched keys', () => {
   const [item, note, shout] = [0, 1, 2]
   const table = (ordinal: number) => rig.plan.tables[ordinal]!
   const until = async (holds: () => boolean | Promise<boolean>, what: string) => {
-    for (let tries = 0; tries < 600; tries++) {
+    for (let tries = 0; tries < 6_000; tries++) {
       if (await holds()) return
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
