@@ -8,12 +8,13 @@ const files = [
   'packages/a/one.ts',
   'packages/b/two.test.ts',
   'apps/console/page.browser.test.ts',
+  'scenarios/move.pg.test.ts',
 ]
 
-test('tests are split by what they need', () => {
+test('tests are split by what they need, long ones first', () => {
   assert.deepEqual(selectTests(files, []), {
     pure: ['packages/a/one.test.ts', 'packages/b/two.test.ts'],
-    database: ['packages/a/one.pg.test.ts', 'apps/console/page.browser.test.ts'],
+    database: ['apps/console/page.browser.test.ts', 'scenarios/move.pg.test.ts', 'packages/a/one.pg.test.ts'],
   })
 })
 

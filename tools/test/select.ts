@@ -3,7 +3,7 @@
 export interface Selection {
   /** Fast, independent of each other and of any database. */
   pure: string[]
-  /** On real servers, browsers or processes. */
+  /** On real servers, browsers or processes; those that take long come first. */
   database: string[]
 }
 
@@ -14,8 +14,14 @@ export function selectTests(files: readonly string[], filters: readonly string[]
   )
   return {
     pure: wanted.filter((path) => !isDatabaseTest(path)),
-    database: wanted.filter(isDatabaseTest),
+    database: longFirst(wanted.filter(isDatabaseTest)),
   }
+}
+
+/** Whole migrations and browsers take the longest: a long file that began last would have the processors to itself. */
+function longFirst(paths: readonly string[]): string[] {
+  const isLong = (path: string) => path.startsWith('scenarios/') || path.endsWith('.browser.test.ts')
+  return [...paths.filter(isLong), ...paths.filter((path) => !isLong(path))]
 }
 
 /** `.pg.test.ts` needs PostgreSQL, `.browser.test.ts` Chromium; both get a process of their own. */
