@@ -12,6 +12,7 @@ import type { UserId } from '@crossfade/model/platform-ids.ts'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify'
 import type { ImportKeeper } from './imports/import-keeper.ts'
+import type { RequestLimits } from './request-rates.ts'
 
 /** Who is asking. */
 export interface Asking {
@@ -61,6 +62,10 @@ export interface ApiOptions extends AuthorizationStores {
   readonly everybodyHeard?: (() => Promise<boolean>) | null
   /** Origins whose pages may change things with a session, besides `baseUrl`'s own. */
   readonly trustedOrigins?: readonly string[]
+  /** Addresses and networks of proxies that say by `X-Forwarded-For` for whom they ask; nobody else is believed. */
+  readonly trustedProxies?: readonly string[]
+  /** What one account may ask of this worker. Default: `requestLimits`. */
+  readonly requestLimits?: RequestLimits
   /** Services whose calls this worker holds back now. */
   readonly pausedServices?: () => ReadonlySet<string>
   /** Null: this server takes no services in. */

@@ -9,6 +9,7 @@ import { admit, readingMethods, whoIsAsking } from './asking.ts'
 import { apiPrefix } from './contract/endpoints.ts'
 import { describeNeeds } from './openapi.ts'
 import { answerOf, problemOf } from './problems.ts'
+import { createRequestRates, type RequestRates } from './request-rates.ts'
 import { accountRoutes } from './routes/account.ts'
 import { accountRoutesOf } from './routes/accounts-handler.ts'
 import { authorizationRoutes } from './routes/authorization.ts'
@@ -38,6 +39,8 @@ export async function createApi(options: ApiOptions): Promise<GatewayApi> {
   const app = Fastify({
     ...(options.logger ? { loggerInstance: options.logger } : {}),
     bodyLimit: bodyBytesMax,
+    // Whose attempts are counted, and who stands in the audit log: behind a proxy everybody would be the proxy.
+    trustProxy: options.trustedProxies?.length ? [...options.trustedProxies] : false,
     logController: new LogController({ disableRequestLogging: true }),
     ajv: { customOptions: { coerceTypes: 'array', removeAdditional: false } },
     frameworkErrors: (error, _request, reply) => {
@@ -86,7 +89,8 @@ export async function createApi(options: ApiOptions): Promise<GatewayApi> {
     return payload
   })
   app.decorateRequest('asking', null)
-  app.addHook('onRequest', (request) => letIn(request, options))
+  const rates = createRequestRates(options.requestLimits)
+  app.addHook('onRequest', (request) => letIn(request, options, rates))
 
   await app.register(
     async (scope) => {
@@ -117,12 +121,13 @@ function hasChanged({ method, routeOptions }: FastifyRequest, { statusCode }: Fa
 }
 
 /** Goes by the route that was found, never by the address as it was written: that can be written in many ways. */
-async function letIn(request: FastifyRequest, options: ApiOptions): Promise<void> {
+async function letIn(request: FastifyRequest, options: ApiOptions, rates: RequestRates): Promise<void> {
   const { url, config } = request.routeOptions
   const needs: Needs = config.needs ?? 'user'
   // Nothing is told, not even who is asking, by what isn't there; accounts know their callers themselves.
   if (url === undefined || options.accounts.paths.includes(url) || !url.startsWith(`${apiPrefix}/`)) return
   request.asking = await whoIsAsking(request, options)
+  if (request.asking !== null) rates.take(request.asking.userId, !readingMethods.has(request.method))
   try {
     admit(request, request.asking, needs, options)
   } catch (error) {

@@ -70,6 +70,7 @@ export async function openApi(
     limits,
     usage,
     trustedOrigins,
+    trustedProxies: proxiesOf(settings),
     pausedServices: () => openBreakers(caller),
     imports: createImportKeeper(home, served, keeperPool),
     metrics: async () => ({ contentType: metricsContentType, text: await scrape() }),
@@ -83,4 +84,14 @@ export async function openApi(
   if (settings.consoleDirectory !== null) await serveConsole(api, settings.consoleDirectory)
   await api.ready()
   return api
+}
+
+/** A public address that is not this machine's is a proxy's: one of this machine, unless others are named. */
+function proxiesOf({ trustedProxies = [], baseUrl }: WorkerSettings): readonly string[] {
+  if (trustedProxies.length > 0) return trustedProxies
+  return isLoopbackHost(new URL(baseUrl).hostname) ? [] : ['127.0.0.0/8', '::1']
+}
+
+function isLoopbackHost(host: string): boolean {
+  return host === 'localhost' || host === '[::1]' || host.startsWith('127.')
 }

@@ -48,6 +48,7 @@ export function settingsWithoutParent(
     baseUrl: (environment['CROSSFADE_MCP_BASE_URL'] ?? `http://127.0.0.1:${port}`).replace(/\/+$/, ''),
     allowedHosts: listOf('CROSSFADE_MCP_ALLOW_HOSTS'),
     allowedOrigins: listOf('CROSSFADE_MCP_ALLOW_ORIGINS'),
+    trustedProxies: listOf('CROSSFADE_MCP_TRUST_PROXIES'),
     allowedUpstreams: listOf('CROSSFADE_MCP_ALLOW_UPSTREAMS'),
     limits: limitSettings({}),
     signUp: environment['CROSSFADE_MCP_SIGN_UP'] !== 'off',

@@ -23,6 +23,8 @@ export interface WorkerSettings {
   readonly baseUrl: string
   readonly allowedHosts: readonly string[]
   readonly allowedOrigins: readonly string[]
+  /** Proxies that are believed for whom they ask. Default: those of this machine, where the public address is another one. */
+  readonly trustedProxies?: readonly string[]
   /** Private `host:port` that upstreams may have: for upstreams of one's own. */
   readonly allowedUpstreams: readonly string[]
   readonly limits: LimitSettings

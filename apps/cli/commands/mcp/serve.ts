@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type LimitOverrides, type LimitSettings, limitSettings } from '@crossfade/mcp/limits/settings.ts'
@@ -25,6 +26,7 @@ interface ServeOptions extends CommonOptions {
   readonly migrateLegacy?: boolean
   readonly allowHost: readonly string[]
   readonly allowOrigin: readonly string[]
+  readonly trustProxy: readonly string[]
   readonly allowUpstream: readonly string[]
   readonly limits?: string
   readonly alerts?: string
@@ -51,6 +53,12 @@ export function registerServe(mcp: Command): void {
       .option('--migrate-legacy', 'carry over the instance tables of a legacy platform that the database holds')
       .option('--allow-host <name>', 'a further host name to answer to; may be repeated', collect, [])
       .option('--allow-origin <name>', 'host name of web pages that may call; may be repeated', collect, [])
+      .option(
+        '--trust-proxy <address>',
+        'a proxy, or a network of them, whose X-Forwarded-For is believed; may be repeated; default: those of this machine, with a --base-url',
+        collectProxies,
+        [],
+      )
       .option('--allow-upstream <host:port>', 'a private address that services may have; may be repeated', collect, [])
       .option('--limits <file>', 'JSON with limits of calls, for users, instances and services')
       .option('--alerts <url>', 'where alerts are posted as JSON')
@@ -79,6 +87,7 @@ async function run(options: ServeOptions): Promise<void> {
     staticPorts: options.ports ?? false,
     allowedHosts: options.allowHost,
     allowedOrigins: options.allowOrigin,
+    trustedProxies: options.trustProxy,
     allowedUpstreams: options.allowUpstream,
     limits: limitsOf(options.limits),
     signUp: options.signUp,
@@ -122,6 +131,13 @@ function limitsOf(path: string | undefined): LimitSettings {
 
 function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value]
+}
+
+function collectProxies(value: string, before: readonly string[]): readonly string[] {
+  const [address = '', bits = '0', ...more] = value.split('/')
+  if (isIP(address) === 0 || !/^\d{1,3}$/.test(bits) || more.length > 0)
+    throw new InvalidArgumentError('Give an address or a network, like 10.0.0.2 or 10.0.0.0/24.')
+  return collect(value, before)
 }
 
 function workerCount(text: string): number {
