@@ -1,4 +1,4 @@
-// `node packages/engine/simulation/run.ts --seeds 2000 [--first 1] [--json] [--sabotage NAME]`: many lives of a migration, each decided by its seed.
+// `npm run simulate -- --seeds 2000 [--first 1] [--json] [--sabotage NAME]`: many lives of a migration, each decided by its seed.
 import { parseArgs } from 'node:util'
 import { type Sabotage, sabotages } from './model-database.ts'
 import { simulate } from './simulate.ts'
