@@ -10,7 +10,7 @@ import { keepHeapSmall } from './heap.ts'
 import { type Home, markServer, openHome, readServerMark, writePrivateFile } from './home.ts'
 import { openPlatform, type Platform } from './platform.ts'
 import { prepareInstallation, tellOfCatalog } from './prepare.ts'
-import { serveCatalog } from './served-catalog.ts'
+import { type ServedCatalog, serveCatalog } from './served-catalog.ts'
 import type { WorkerSettings } from './worker-settings.ts'
 
 /** What finding a port and starting the database's process takes. */
@@ -54,7 +54,6 @@ interface Serve {
  */
 export async function serve(options: ServeOptions): Promise<Serving> {
   const begun = performance.now()
-  keepHeapSmall()
   const baseUrl = publicAddress(options)
   const home = openHome(options.directory)
   refuseSecondServer(home)
@@ -66,8 +65,13 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     const served = await serveCatalog(home)
     for (const finding of served.opened.findings) options.logger.warn({ finding }, finding.message)
     const secrets = await prepareInstallation(platform, home, served, baseUrl)
-    const running = await startServing(options, settingsOf(options, platform, secrets, baseUrl), await serving)
-    await mintOwnerToken(platform, home)
+    const settings = settingsOf(options, platform, secrets, baseUrl)
+    const minting = mintOwnerToken(platform, home)
+    minting.catch(() => undefined)
+    const running = await startServing(options, settings, served, await serving)
+    await minting
+    // Not before: what a start makes and leaves is not worth collecting again and again.
+    keepHeapSmall()
     const unmark = markServer(home, { url: baseUrl, pid: process.pid })
     let closed: Promise<void> | null = null
     return {
@@ -135,6 +139,7 @@ async function loadServing(workers: number) {
 async function startServing(
   options: ServeOptions,
   settings: WorkerSettings,
+  served: ServedCatalog,
   serving: Awaited<ReturnType<typeof loadServing>>,
 ): Promise<Serve> {
   if ('startWorkers' in serving) {
@@ -146,7 +151,7 @@ async function startServing(
   }
   const collector = process.env['OTEL_EXPORTER_OTLP_ENDPOINT']
   const stopTracing = collector ? await startTracing(collector, settings.version) : null
-  const worker = await serving.startWorker(settings, options.logger)
+  const worker = await serving.startWorker(settings, options.logger, served)
   return {
     pids: [process.pid],
     async stop() {

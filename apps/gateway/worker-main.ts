@@ -12,7 +12,6 @@ import { startWorker, type Worker } from './worker.ts'
 import { settingsWithoutParent, workerArguments } from './worker-arguments.ts'
 import type { FromWorker, ToWorker, WorkerSettings } from './worker-settings.ts'
 
-keepHeapSmall()
 let worker: Worker | null = null
 let platform: Promise<Platform> | null = null
 let stopTracing: (() => Promise<void>) | null = null
@@ -40,6 +39,7 @@ async function begin(
     if (collector) stopTracing = await startTracing(collector, settings.version)
     const started = await startWorker(settings, createLogger(settings.logLevel))
     worker = started
+    keepHeapSmall()
     await tell({ kind: 'ready', port: started.port, services: started.services })
   } catch (error) {
     const failure = error instanceof Failure ? { code: error.code, details: error.details } : null

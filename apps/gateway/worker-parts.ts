@@ -16,12 +16,16 @@ export interface WorkerParts {
   close(): Promise<void>
 }
 
-/** Opens every part of a worker. Rejects with the coded failure of the one that could not be; what was opened is closed then. */
-export async function openWorkerParts(settings: WorkerSettings, logger: Logger): Promise<WorkerParts> {
+/** Opens every part of a worker, on `catalog` if it is open already. Rejects with the coded failure of the one that could not be; what was opened is closed then. */
+export async function openWorkerParts(
+  settings: WorkerSettings,
+  logger: Logger,
+  catalog: ServedCatalog | null = null,
+): Promise<WorkerParts> {
   const closing: Closing = []
   try {
     const home = openHome(settings.directory)
-    const served = await serveCatalog(home, settings.onlyService)
+    const served = catalog ?? (await serveCatalog(home, settings.onlyService))
     const foundation = await openFoundation(settings, home, served, closing, logger)
     const { edge, ...runtime } = await openRuntime(settings, served, foundation, closing, logger)
     const loadApi = async () => {

@@ -1,14 +1,18 @@
 // One process that serves.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { closeServer, edgeServer, listenOn } from '@crossfade/gateway/http-server.ts'
+import { loadCallLibraries } from '@crossfade/mcp/upstream/call-libraries.ts'
 import type { ServiceType } from '@crossfade/model/platform-ids.ts'
 import type { Logger } from 'pino'
 import { apiWhenLoaded } from './api-when-loaded.ts'
+import type { ServedCatalog } from './served-catalog.ts'
 import { openWorkerParts } from './worker-parts.ts'
 import type { WorkerSettings } from './worker-settings.ts'
 
 /** Requests under way when a worker is told to stop get this long. */
 const closeMsMax = 5_000
+/** What the first call needs is loaded this long after the start, when who waited for it has been told. */
+const callLibrariesMs = 50
 
 export interface Worker {
   readonly port: number
@@ -17,9 +21,13 @@ export interface Worker {
   close(): Promise<void>
 }
 
-/** Starts serving instances, API and console. Rejects with the coded failure of what could not start; what had started is closed then. */
-export async function startWorker(settings: WorkerSettings, logger: Logger): Promise<Worker> {
-  const parts = await openWorkerParts(settings, logger)
+/** Starts serving instances, API and console; from the catalog that this process has open already, if it is given. Rejects with the coded failure of what could not start; what had started is closed then. */
+export async function startWorker(
+  settings: WorkerSettings,
+  logger: Logger,
+  catalog: ServedCatalog | null = null,
+): Promise<Worker> {
+  const parts = await openWorkerParts(settings, logger, catalog)
   const { served, edge } = parts
   const api = apiWhenLoaded({
     load: parts.loadApi,
@@ -44,6 +52,7 @@ export async function startWorker(settings: WorkerSettings, logger: Logger): Pro
     const services = [...served.catalog.services.values()].map(({ config }) => config)
     const port = await listen(settings.port, settings.onlyService === null ? null : services[0]!.serviceType)
     if (settings.staticPorts) for (const config of services) await listen(config.port, config.serviceType)
+    setTimeout(loadCallLibraries, callLibrariesMs).unref()
     return { port, services: services.length, close }
   } catch (error) {
     await close()

@@ -1,5 +1,9 @@
-import { createServer, type RequestListener, type Server } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
+import { createRequire } from 'node:module'
 import { fail, reasonOf } from '@crossfade/model/failure.ts'
+
+// Not by `import`: that reads everything which the module could give, its WebSocket among it, and so loads Node's own fetch, for which a worker has no use.
+const { createServer } = createRequire(import.meta.url)('node:http') as typeof import('node:http')
 
 /** Headers of a request, all of them. */
 const headerBytesMax = 16 * 1024

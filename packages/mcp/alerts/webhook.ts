@@ -1,5 +1,5 @@
 import { fail } from '@crossfade/model/failure.ts'
-import { Agent, type buildConnector, request } from 'undici'
+import type { Agent, buildConnector } from 'undici'
 import type { Severity } from './rules.ts'
 
 /** The receiver gets this long to answer. */
@@ -27,9 +27,16 @@ export interface AlertReceiver {
  * No redirect is followed.
  */
 export function webhook(url: string, connect: buildConnector.connector): AlertReceiver {
-  const agent = new Agent({ connect, connections: 1, keepAliveTimeout: 1 })
+  // Loaded with the first alert: a start does without it.
+  let loading: Promise<{ readonly request: typeof import('undici').request; readonly agent: Agent }> | null = null
+  const load = async () => {
+    const { Agent, request } = await import('undici')
+    return { request, agent: new Agent({ connect, connections: 1, keepAliveTimeout: 1 }) }
+  }
   return {
     async send(message, signal) {
+      loading ??= load()
+      const { request, agent } = await loading
       const limit = AbortSignal.timeout(sendMsMax)
       const answer = await request(url, {
         dispatcher: agent,
@@ -50,6 +57,6 @@ export function webhook(url: string, connect: buildConnector.connector): AlertRe
       if (answer.statusCode < 200 || answer.statusCode > 299)
         throw fail('CF14520', { reason: `it answered ${answer.statusCode}` })
     },
-    close: () => agent.destroy(),
+    close: async () => (await loading)?.agent.destroy(),
   }
 }

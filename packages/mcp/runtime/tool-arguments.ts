@@ -1,7 +1,8 @@
 // Arguments against a tool's inputSchema, told so that a model can correct them.
 import type { JsonSchema } from '@crossfade/catalog/catalog.ts'
 import { fail, reasonOf } from '@crossfade/model/failure.ts'
-import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
+import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js'
+import { argumentLibrary } from '../upstream/call-libraries.ts'
 
 /** Compiled schemas kept in a worker; the longest unused go first. */
 const compiledSchemasMax = 500
@@ -33,6 +34,7 @@ export function createArgumentCheck(): ArgumentCheck {
       return known
     }
     // One instance per schema: an instance remembers every schema it has seen.
+    const { Ajv2020 } = argumentLibrary()
     const ajv = new Ajv2020({
       strict: false,
       validateFormats: false,

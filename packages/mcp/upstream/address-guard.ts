@@ -3,8 +3,8 @@ import { lookup as systemLookup } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import { fail } from '@crossfade/model/failure.ts'
 import ipaddr from 'ipaddr.js'
-import type { buildConnector as Connectors } from 'undici'
-import { buildConnector } from './connections.ts'
+import type { buildConnector } from 'undici'
+import { connectorLibrary } from './call-libraries.ts'
 
 /** Time to open a connection, TLS included. */
 export const connectMsMax = 10_000
@@ -54,7 +54,7 @@ export function isPublicAddress(address: string): boolean {
 export function guardedConnector(
   options: GuardOptions = {},
   isAllowed: (address: string) => boolean = isPublicAddress,
-): Connectors.connector {
+): buildConnector.connector {
   const allowed = new Set(options.allowedPrivateHosts?.map((host) => host.toLowerCase()))
   const common = {
     allowH2: false,
@@ -63,8 +63,15 @@ export function guardedConnector(
     autoSelectFamilyAttemptTimeout: nextAddressMs,
   }
   const lookup = options.lookup ?? systemLookupAll
-  const guarded = buildConnector({ ...common, lookup: checkedLookup(lookup, isAllowed) })
-  const unguarded = buildConnector({ ...common, lookup: checkedLookup(lookup, () => true) })
+  const connectorFor = (judge: (address: string) => boolean): buildConnector.connector => {
+    let made: buildConnector.connector | null = null
+    return (target, callback) => {
+      made ??= connectorLibrary()({ ...common, lookup: checkedLookup(lookup, judge) })
+      made(target, callback)
+    }
+  }
+  const guarded = connectorFor(isAllowed)
+  const unguarded = connectorFor(() => true)
   return (target, callback) => {
     const host = target.hostname.toLowerCase()
     const port = target.port || (target.protocol === 'https:' ? '443' : '80')

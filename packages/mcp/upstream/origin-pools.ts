@@ -1,7 +1,7 @@
 // Connections to upstreams: one pool per origin, shared by all users, holding nothing of any of them.
 
-import type { buildConnector, Pool as PoolType } from 'undici'
-import { Pool } from './connections.ts'
+import type { buildConnector, Pool } from 'undici'
+import { poolLibrary } from './call-libraries.ts'
 
 /** Origins that have a pool at the same time; beyond, the one that was idle longest is closed. */
 export const originsMax = 512
@@ -26,7 +26,7 @@ export interface OriginPools {
 }
 
 export interface OriginPool {
-  readonly pool: PoolType
+  readonly pool: Pool
   release(): void
 }
 
@@ -45,7 +45,7 @@ export function createOriginPools(
   const closing = new Set<Promise<void>>()
 
   const open = (origin: string): Entry => {
-    const pool = new Pool(origin, {
+    const pool = new (poolLibrary())(origin, {
       connect,
       allowH2: false,
       pipelining: 1,
@@ -60,7 +60,7 @@ export function createOriginPools(
     return entry
   }
 
-  const retire = (pool: PoolType) => {
+  const retire = (pool: Pool) => {
     const closed = pool.destroy().catch(() => undefined)
     closing.add(closed)
     void closed.then(() => closing.delete(closed))
