@@ -7,7 +7,7 @@ const hidden = '***'
 const secrets: readonly (readonly [RegExp, string])[] = [
   [/(:\/\/[^\s:/@"\\]*:)[^\s/@"\\]+@/g, `$1${hidden}@`],
   [/\b(Bearer\s+)[^\s"\\]+/gi, `$1${hidden}`],
-  [/(crossfade_|cf[ipu]_)[\w-]{16,}/g, `$1${hidden}`],
+  [/(crossfade_|cf[ioprsu]_)[\w-]{16,}/g, `$1${hidden}`],
   [/\b(password\s*=\s*)[^\s"\\&]+/gi, `$1${hidden}`],
 ]
 
