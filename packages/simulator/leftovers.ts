@@ -3,7 +3,8 @@ import type { SimulatedSide } from './messaging-shards.ts'
 
 /**
  * What of ours is still in a database, looked for without the engine's help: any slot, prepared transaction or invalid index at all, and
- * everything else by its name. Empty after `complete` and after an abort. Reads only.
+ * everything else by its name. Empty after `complete` and after an abort. Temporary tables go with their session, or, when the server was killed under it, as soon as
+ * autovacuum comes by: PostgreSQL's own business. Reads only.
  */
 export async function leftoversIn(url: string): Promise<string[]> {
   const client = new pg.Client({ connectionString: url })
@@ -31,6 +32,7 @@ const leftoversSql = `
   UNION ALL SELECT 'trigger ' || tgname FROM pg_trigger WHERE tgname LIKE 'crossfade%'
   UNION ALL SELECT 'function ' || proname FROM pg_proc WHERE proname LIKE 'crossfade%'
   UNION ALL SELECT 'event trigger ' || evtname FROM pg_event_trigger WHERE evtname LIKE 'crossfade%'
-  UNION ALL SELECT 'table ' || relname FROM pg_class WHERE relkind IN ('r', 'p', 'i', 'S') AND relname LIKE '%crossfade%'
+  UNION ALL SELECT 'table ' || relname FROM pg_class
+   WHERE relkind IN ('r', 'p', 'i', 'S') AND relpersistence <> 't' AND relname LIKE '%crossfade%'
   UNION ALL SELECT 'prepared transaction ' || gid FROM pg_prepared_xacts WHERE database = current_database()
   UNION ALL SELECT 'invalid index ' || indexrelid::regclass FROM pg_index WHERE NOT indisvalid`

@@ -27,6 +27,8 @@ export interface RunOptions {
   readonly rows: number
   /** Where it is to end; without it the seed decides. */
   readonly end?: RunResult['end']
+  /** The rungs on the way to `complete`; without it there, back, and there again. */
+  readonly way?: readonly Stage[]
   readonly say: (text: string) => void
 }
 
@@ -65,6 +67,7 @@ const lookMs = 200
 /** Each rung is rested on for up to this long, so that traffic and faults meet it. */
 const restMsMax = 3_000
 const abortShare = 0.2
+const fullWay: readonly Stage[] = ['dualwrite', 'shadow', 'live', 'shadow', 'live', 'rampdown']
 
 /** One life of a migration under traffic and faults, decided by the seed as far as processes allow; the rest is chance. */
 export async function runWithFaults(options: RunOptions): Promise<RunResult> {
@@ -118,7 +121,7 @@ class Run {
     const way: readonly Stage[] =
       end === 'aborted'
         ? (['dualwrite', 'shadow'] as const).slice(0, Math.floor(this.#random() * 3))
-        : ['dualwrite', 'shadow', 'live', 'shadow', 'live', 'rampdown']
+        : (this.#options.way ?? fullWay)
     for (const stage of way) {
       if (this.#stuck.length > 0) break
       await this.#goTo(id, stage)
