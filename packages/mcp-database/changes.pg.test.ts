@@ -141,9 +141,10 @@ test('M08: a listener whose connection breaks says so at once, comes back by its
     await all.admin.query('UPDATE users SET is_active = false WHERE id = $1', [alice.id])
     assert.deepEqual(await heard.drain(all), [{ kind: 'user', userId: alice.id }])
     // Anybody can notify: what is not ours makes caches drop.
-    await all.admin.query(`SELECT pg_notify('crossfade_mcp_changed', 'no JSON')`)
-    await heard.drain(all)
-    assert.equal(heard.lost, 3)
+    for (const payload of ['no JSON', 'null', '5', '{"kind":null}', ''])
+      await all.admin.query(`SELECT pg_notify('crossfade_mcp_changed', $1)`, [payload])
+    assert.deepEqual(await heard.drain(all), [])
+    assert.equal(heard.lost, 7)
   } finally {
     await listening.close()
     await proxy.close()

@@ -40,7 +40,7 @@ const reconnectMsMax = 5_000
  */
 export async function listenToChanges(
   url: string,
-  onChange: (change: Change) => void | Promise<void>,
+  onChange: (change: Change) => unknown,
   onLost: () => void,
 ): Promise<ChangeListening> {
   const listener = new ChangeListener(url, onChange, onLost)
@@ -66,7 +66,7 @@ export interface ChangeListening {
 
 class ChangeListener implements ChangeListening {
   readonly #url: string
-  readonly #onChange: (change: Change) => void | Promise<void>
+  readonly #onChange: (change: Change) => unknown
   readonly #onLost: () => void
   #client: pg.Client | undefined
   /** Of the connection's server process: by it everybody is known. */
@@ -80,7 +80,7 @@ class ChangeListener implements ChangeListening {
   readonly everybodyHeard = oneAtATime(() => this.#ask())
   #asked: Asked | null = null
 
-  constructor(url: string, onChange: (change: Change) => void | Promise<void>, onLost: () => void) {
+  constructor(url: string, onChange: (change: Change) => unknown, onLost: () => void) {
     this.#url = url
     this.#onChange = onChange
     this.#onLost = onLost
@@ -160,18 +160,14 @@ class ChangeListener implements ChangeListening {
   }
 
   #tell(client: pg.Client, payload: string): void {
-    let told: Change | Question
-    try {
-      told = JSON.parse(payload) as Change | Question
-    } catch {
-      // Not from our triggers: any role of the database may notify. What is cached is dropped, which is always right.
-      this.#onLost()
-      return
-    }
+    const told = toldBy(payload)
+    // Not from our triggers: any role of the database may notify. What is cached is dropped, which is always right.
+    if (told === null) return this.#onLost()
     if (told.kind === 'heard?') return void this.#answer(client, told)
     const taking = this.#onChange(told)
-    if (taking === undefined) return
-    const settled = taking.catch(() => undefined).finally(() => this.#taking.delete(settled))
+    // A listener that gives something else than a promise has taken it in.
+    if (!(taking instanceof Promise)) return
+    const settled: Promise<void> = taking.catch(() => undefined).finally(() => this.#taking.delete(settled))
     this.#taking.add(settled)
   }
 
@@ -184,9 +180,10 @@ class ChangeListener implements ChangeListening {
 
   #answered(payload: string): void {
     const [id, pid] = payload.split(' ')
-    if (this.#asked?.id !== id) return
-    this.#asked.answered.add(Number(pid))
-    if (isAnswered(this.#asked)) this.#asked.done.resolve(true)
+    const asked = this.#asked
+    if (asked === null || asked.id !== id) return
+    asked.answered.add(Number(pid))
+    if (isAnswered(asked)) asked.done.resolve(true)
   }
 
   async #ask(): Promise<boolean> {
@@ -213,6 +210,17 @@ class ChangeListener implements ChangeListening {
     }
   }
 }
+
+function toldBy(payload: string): Change | Question | null {
+  try {
+    const told = JSON.parse(payload) as Change | Question | null
+    return typeof told?.kind === 'string' ? told : null
+  } catch {
+    return null
+  }
+}
+
+const nothing = () => undefined
 
 interface Asked {
   readonly id: string
