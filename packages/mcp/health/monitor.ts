@@ -122,7 +122,8 @@ class Monitor implements HealthMonitor {
     let sinceMs = this.#clock.now()
     while (!signal.aborted) {
       const now = this.#clock.now()
-      if (now - lookedMs >= lookMs) {
+      // A clock that was set back would otherwise put the next look off for as long.
+      if (now - lookedMs >= lookMs || now < lookedMs) {
         await this.#look(schedule, sinceMs)
         lookedMs = now
         sinceMs = now

@@ -40,17 +40,23 @@ export class Schedule {
       const isUsed = used.has(serviceType)
       const entry = this.#entries.get(serviceType)
       const intervalMs = isUsed ? this.#intervals.usedMs : this.#intervals.unusedMs
+      const longestMs = intervalMs * (1 + jitterShare)
       if (!entry) {
         const lastMs = lastCheckMs(serviceType)
         const dueMs = lastMs === null ? nowMs + this.#random() * intervalMs : lastMs + this.#jittered(intervalMs)
-        // What was missed while nobody checked is caught up with over an interval, not all at once.
+        // What was missed while nobody checked is caught up with over some time, not all at once.
         const isMissed = dueMs < nowMs
         this.#entries.set(serviceType, {
-          dueMs: isMissed ? nowMs + this.#random() * intervalMs * jitterShare : dueMs,
+          dueMs: isMissed ? nowMs + this.#random() * intervalMs * jitterShare : Math.min(dueMs, nowMs + longestMs),
           used: isUsed,
-          checkedMs: lastMs ?? Number.NEGATIVE_INFINITY,
+          checkedMs: Math.min(lastMs ?? Number.NEGATIVE_INFINITY, nowMs),
         })
-      } else if (entry.used !== isUsed) {
+        continue
+      }
+      // No check is further away than its interval: what is was planned, or written, by a clock that has been set back.
+      entry.dueMs = Math.min(entry.dueMs, nowMs + longestMs)
+      entry.checkedMs = Math.min(entry.checkedMs, nowMs)
+      if (entry.used !== isUsed) {
         entry.used = isUsed
         entry.dueMs = Math.min(entry.dueMs, nowMs + this.#random() * intervalMs)
       }
@@ -72,10 +78,6 @@ export class Schedule {
     let next = Number.POSITIVE_INFINITY
     for (const { dueMs } of this.#entries.values()) next = Math.min(next, dueMs)
     return next
-  }
-
-  isUsed(serviceType: ServiceType): boolean {
-    return this.#entries.get(serviceType)?.used ?? false
   }
 
   checked(serviceType: ServiceType, nowMs: number): void {

@@ -12,8 +12,7 @@ export const credentialTtlMs = 60_000
 const sweepMs = 5_000
 /** An access token is renewed this long before it ends, so that a call begun with it ends with it. */
 export const refreshAheadMs = 60_000
-
-/** and looked at again this long after it was looked at last. */
+/** One that is due and could not be renewed, or lives shorter than that, is used for this long before a renewal is tried again. */
 const refreshAgainMs = 5_000
 
 /** Renews OAuth access tokens; `authorization/refresh.ts` makes one. */
@@ -65,17 +64,13 @@ export function createCredentialKeeper(options: CredentialKeeperOptions): Creden
 
   function obtain(opened: OpenedInstance): Credential | Promise<Credential> {
     if (opened.obtaining !== null) return opened.obtaining
-    const simple = !opened.dropped && !isDue(opened)
-    if (simple) {
+    if (!opened.dropped && !isDue(opened)) {
       refuseUnauthorized(opened)
       const credential = openStored(opened)
       if (!(credential instanceof Promise)) return hold(opened, credential)
       return share(
         opened,
-        credential.then(
-          (found) => hold(opened, found),
-          (error: unknown) => openOnceMore(opened, error),
-        ),
+        credential.then((found) => hold(opened, found)),
       )
     }
     return share(opened, renew(opened))
@@ -118,7 +113,7 @@ export function createCredentialKeeper(options: CredentialKeeperOptions): Creden
     const before = opened.stored.main
     await readAgain(opened)
     if (opened.stored.main === before) throw error
-    return hold(opened, await openStored(opened))
+    return openStored(opened)
   }
 
   async function readAgain(opened: OpenedInstance): Promise<void> {
@@ -130,7 +125,9 @@ export function createCredentialKeeper(options: CredentialKeeperOptions): Creden
   function openStored(opened: OpenedInstance): Credential | Promise<Credential> {
     try {
       const credential = openCredential(vault, ownerOf(opened), opened.stored)
-      return credential
+      return credential instanceof Promise
+        ? credential.catch((error: unknown) => openOnceMore(opened, error))
+        : credential
     } catch (error) {
       return openOnceMore(opened, error)
     }

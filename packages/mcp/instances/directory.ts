@@ -23,7 +23,7 @@ export const databaseGraceMsMax = 300_000
 /** A token that opened nothing is refused without another look for this long. */
 export const wrongTokenMs = 5_000
 const wrongTokensMax = 10_000
-/** Look-ups that wait for the database at once; more are told to come back. */
+/** Look-ups that wait for the database at once; beyond them known sessions go on, and others are told to come back. */
 export const lookupsWaitingMax = 1_000
 /** Characters of a bearer token that could be an access token of OAuth. */
 const accessTokenCharactersMax = 8_192
@@ -171,7 +171,11 @@ export async function openDirectory(options: DirectoryOptions): Promise<Platform
   ): Promise<InstanceSession> {
     const running = pending.get(key)
     if (running !== undefined) return running.session
-    if (pending.size >= lookupsWaitingMax) throw fail('CF12002')
+    if (pending.size >= lookupsWaitingMax) {
+      const goesOn = mayGoOn(known)
+      if (goesOn === null) throw fail('CF12002')
+      return Promise.resolve(goesOn)
+    }
     const lookup: Pending = { instanceId, overtaken: false, session: null as never }
     pending.set(key, lookup)
     lookup.session = lookUp(key, instanceId, serviceType, known, establish, lookup).finally(() => pending.delete(key))

@@ -8,7 +8,7 @@ import type { Failure } from '@crossfade/model/failure.ts'
 import type { InstanceId, ServiceType } from '@crossfade/model/platform-ids.ts'
 import type pg from 'pg'
 import { connect } from './connect.ts'
-import { openDirectory, type PlatformDirectory } from './directory.ts'
+import { lookupsWaitingMax, openDirectory, type PlatformDirectory } from './directory.ts'
 import { createToken, type MintedToken, revokeToken } from './instance-tokens.ts'
 import { openTestPlatform, serviceConfig, type TestPlatform, type TestUser } from './testing/platform.ts'
 
@@ -74,7 +74,7 @@ async function eventually(expected: string, look: () => Promise<string>): Promis
   for (let tries = 0; ; tries += 1) {
     const found = await look()
     if (found === expected) return
-    assert.ok(tries < 400, `${found} instead of ${expected}`)
+    assert.ok(tries < 3_000, `${found} instead of ${expected}`)
     await sleep(10)
   }
 }
@@ -91,6 +91,27 @@ test('database gone and back: known sessions go on, new ones are told to come ba
   await eventually('key', () => codeOf(opened, other))
   await eventually('true', async () => String(opened.statistics().hearsOfChanges))
   assert.equal(await codeOf(opened, token), 'key')
+})
+
+test('database silent: known sessions go on although as many look-ups wait as may', async () => {
+  const opened = await directory()
+  assert.equal(await codeOf(opened, token), 'key')
+  // Once cut off it believes nothing unasked; from then on nobody answers.
+  proxy.cut()
+  await eventually('false', async () => String(opened.statistics().hearsOfChanges))
+  proxy.blackhole()
+  const waiting = Array.from({ length: lookupsWaitingMax }, async (_, n) => {
+    const id = `fig_user_00000000_${n.toString(16).padStart(6, '0')}` as InstanceId
+    return await opened.open(id, figma, { kind: 'bearer', secret: token.secret })
+  })
+  const refused = Promise.allSettled(waiting)
+  assert.equal(await codeOf(opened, token), 'key')
+  const other = await asUser(platform.api, user.proof, (client) => createToken(client, instanceId, {}))
+  assert.equal(await codeOf(opened, other), 'CF12002')
+  for (const { status } of await refused) assert.equal(status, 'rejected')
+  proxy.cut()
+  proxy.restore()
+  await eventually('key', () => codeOf(opened, other))
 })
 
 test('M08: a token that was revoked while nobody could be told is refused as soon as the database answers', async () => {

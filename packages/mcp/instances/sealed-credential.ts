@@ -1,5 +1,5 @@
 // A credential as it is stored: sealed, part by part.
-import { fail, reasonOf } from '@crossfade/model/failure.ts'
+import { fail } from '@crossfade/model/failure.ts'
 import type { SealedText, SecretOwner, Vault } from '@crossfade/vault/vault.ts'
 import type { Credential } from './session.ts'
 
@@ -73,11 +73,10 @@ export async function isSameCredential(
 ): Promise<boolean> {
   if (stored.kind !== credential.kind) return false
   try {
-    const { refreshToken: _, ...compared } = credential as NewCredential & { refreshToken?: string }
+    const { refreshToken: _, ...compared } = credential
     return JSON.stringify(partsOf(await openCredential(vault, owner, stored))) === JSON.stringify(partsOf(compared))
-  } catch (error) {
+  } catch {
     // Whatever the reason is, it tells nothing about the new one.
-    reasonOf(error)
     return false
   }
 }

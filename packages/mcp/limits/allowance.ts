@@ -58,17 +58,21 @@ export class Allowance {
     this.quotas = maxima.flatMap(([window, max]) => (max === null ? [] : [emptyCount(window, max, nowMs)]))
   }
 
-  /** Begins the windows that hold `nowMs` where the counted ones are over; calls that nobody was told of yet are handed to `late`. */
+  /**
+   * Begins the windows that hold `nowMs` where the counted ones don't: they are over, or the clock was set back. Calls that nobody was told of yet are handed to `late`.
+   * Nor does the bucket take longer to fill than from empty, whatever the clock said before.
+   */
   roll(nowMs: number, late: (quota: QuotaCount, calls: number) => void): void {
+    this.#fullMs = Math.min(this.#fullMs, nowMs - this.#beginMs + this.#burstMs)
     for (const quota of this.quotas) {
-      if (nowMs < quota.endMs) continue
+      if (nowMs >= quota.startMs && nowMs < quota.endMs) continue
       const calls = quota.unreported - quota.sending
       if (calls > 0) late(quota, calls)
       Object.assign(quota, emptyCount(quota.window, quota.max, nowMs))
     }
   }
 
-  /** Why a call can't go on now; null when it can. Only looks; windows must have been rolled. */
+  /** Why a call can't go on now; null when it can. Only looks; it must have been rolled to `nowMs`. */
   refusal(nowMs: number): Refusal | null {
     if (this.underWay >= this.#concurrentMax) return { reason: 'concurrency', retryAfterMs: concurrencyRetryMs }
     // Full in `ahead` ms; one more call makes it `ahead + every`, which the burst must cover.

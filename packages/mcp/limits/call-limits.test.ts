@@ -122,6 +122,27 @@ test('a quota ends with its day or month, and says when', async () => {
   await limits.close()
 })
 
+test('a clock that is set back stops nobody for longer than an empty bucket does, and quotas are those of its day', async () => {
+  const clock = setClock(startMs)
+  const shared = new SharedQuotas()
+  const settings = limitSettings({ user: { callsPerSecond: 10, burstCalls: 5, callsPerDayMax: 20 } }, noLimits)
+  const limits = createCallLimits({ settings, clock, quotas: shared.store() })
+  const session = sessionOf(1, 'github')
+  clock.advance(60_000)
+  for (let call = 0; call < 5; call += 1) assert.equal(limits.admit(session).admitted, true)
+  clock.advance(-3_600_000)
+  assert.deepEqual(limits.admit(session), { admitted: false, reason: 'rate', retryAfterMs: 100 })
+  clock.advance(100)
+  assert.equal(limits.admit(session).admitted, true)
+  await limits.report()
+  const days = [...shared.totals].map(([key, calls]) => [key.split(' ').at(-1), calls])
+  assert.deepEqual(days.sort(), [
+    [`${Date.UTC(2026, 0, 31)}`, 1],
+    [`${Date.UTC(2026, 1, 1)}`, 5],
+  ])
+  await limits.close()
+})
+
 test('two workers share a quota, and overshoot it by no more than they admitted before they told each other', async () => {
   const clock = setClock(startMs)
   const shared = new SharedQuotas()

@@ -58,12 +58,7 @@ class WorkerCallLimits implements CountingCallLimits {
     this.#settings = options.settings
     this.#upstreamLimit = options.upstreamLimit
     this.#clock = options.clock ?? systemClock
-    this.#ledger = options.quotas
-      ? createQuotaLedger(options.quotas, {
-          now: this.#clock.now,
-          ...(options.reportMsMax === undefined ? {} : { reportMsMax: options.reportMsMax }),
-        })
-      : null
+    this.#ledger = options.quotas ? createQuotaLedger(options.quotas, options.reportMsMax) : null
     this.#sweeper = setInterval(() => this.#sweep(), sweepMsMax).unref()
   }
 

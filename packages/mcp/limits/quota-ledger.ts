@@ -49,11 +49,8 @@ interface Sent {
   readonly counts: readonly (QuotaCount | null)[]
 }
 
-export function createQuotaLedger(
-  store: QuotaStore,
-  options: { readonly now: () => number; readonly reportMsMax?: number },
-): QuotaLedger {
-  return new Ledger(store, options.reportMsMax ?? reportMsMax)
+export function createQuotaLedger(store: QuotaStore, reportMs = reportMsMax): QuotaLedger {
+  return new Ledger(store, reportMs)
 }
 
 class Ledger implements QuotaLedger {
