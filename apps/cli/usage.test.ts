@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { CommanderError } from 'commander'
+import { type Command, CommanderError } from 'commander'
 import { buildProgram } from './program.ts'
+
+function withAllBelow(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withAllBelow)]
+}
 
 /** Parses a command line in this process, without acting on it when it is wrong; gives what it wrote and how it ended. */
 async function parsed(args: readonly string[]): Promise<{ code: number; text: string }> {
@@ -10,7 +14,7 @@ async function parsed(args: readonly string[]): Promise<{ code: number; text: st
   const write = (part: string) => {
     text += part
   }
-  for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
+  for (const command of withAllBelow(program)) {
     command.configureOutput({ writeOut: write, writeErr: write })
   }
   try {
@@ -25,10 +29,10 @@ async function parsed(args: readonly string[]): Promise<{ code: number; text: st
 const commands = buildProgram(() => undefined).commands
 
 /** A group has no help worth an example: its commands have. */
-const names = commands.flatMap((command) => {
-  const below = command.commands.map((inner) => `${command.name()} ${inner.name()}`)
-  return command.name() === 'mcp' ? below : [command.name(), ...below]
-})
+const groups: readonly string[] = ['mcp', 'mcp upstream-clients']
+const namesOf = (command: Command, name: string): string[] =>
+  groups.includes(name) ? command.commands.flatMap((below) => namesOf(below, `${name} ${below.name()}`)) : [name]
+const names = commands.flatMap((command) => namesOf(command, command.name()))
 
 for (const name of names) {
   test(`crossfade ${name} --help shows what it does, an example and --json`, async () => {

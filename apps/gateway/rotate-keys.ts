@@ -1,4 +1,4 @@
-import { rewrapClients } from '@crossfade/mcp/authorization/upstream-clients.ts'
+import { rewrapClients } from '@crossfade/mcp/authorization/stored-clients.ts'
 import { openPool } from '@crossfade/mcp-database/pool.ts'
 import { masterKeys } from '@crossfade/vault/master-keys.ts'
 import { openPlatformSecret } from '@crossfade/vault/platform-secret.ts'

@@ -156,7 +156,10 @@ export async function openRuntime(
     (change) => {
       // What was made of this worker's own doing it serves already.
       if (change.kind === 'catalog' && change.digest !== served.catalog.digest) return reload()
-      if (change.kind === 'service') caller.forgetRemote(change.serviceType)
+      if (change.kind === 'service') {
+        caller.forgetRemote(change.serviceType)
+        clients.forget(change.serviceType)
+      }
     },
     () => void reload(),
   )

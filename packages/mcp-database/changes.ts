@@ -220,8 +220,6 @@ function toldBy(payload: string): Change | Question | null {
   }
 }
 
-const nothing = () => undefined
-
 interface Asked {
   readonly id: string
   /** Process ids of the connections whose answers have come. */

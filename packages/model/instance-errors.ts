@@ -92,7 +92,7 @@ export const instanceErrors = {
   CF12021: {
     sentence: 'No OAuth client is configured for {service}.',
     remedy:
-      'The administrator registers one at {service} with the redirect URI {redirectUri} and sets {variable}_CLIENT_ID and {variable}_CLIENT_SECRET. Where the service takes a pasted token, that works without.',
+      'The administrator registers one at {service} with the redirect URI {redirectUri} and runs `crossfade mcp upstream-clients set {service}`, or sets {variable}_CLIENT_ID and {variable}_CLIENT_SECRET. Where the service takes a pasted token, that works without.',
     retry: false,
   },
   CF12022: {

@@ -113,6 +113,16 @@ export const processErrors = {
       'Write the ecosystem file anew with `crossfade mcp ecosystem`, or start everything with `crossfade mcp serve`.',
     retry: false,
   },
+  CF14021: {
+    sentence: 'The file {path} holds no {what}: {reason}.',
+    remedy: 'Write the {what} into it, as a whole and as nothing else.',
+    retry: false,
+  },
+  CF14022: {
+    sentence: 'This client id cannot be used: {reason}.',
+    remedy: 'Copy it from the page of the upstream where the client was registered.',
+    retry: false,
+  },
   CF14510: {
     sentence: 'There is no service {service} whose health could be checked.',
     remedy: 'See what there is with `crossfade mcp services`.',

@@ -7,8 +7,12 @@ import type { GeneratedFile } from './generators.ts'
 /** A page with one section per command, in the order in which help lists them. */
 export function cliReference(): GeneratedFile {
   const program = buildProgram(() => undefined)
-  const commands = program.commands.flatMap((command) => [command, ...command.commands])
+  const commands = program.commands.flatMap(withAllBelow)
   return { path: 'docs/reference/cli.md', content: `${pageHead}\n${commands.map(section).join('\n')}` }
+}
+
+function withAllBelow(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withAllBelow)]
 }
 
 const pageHead = `# Command line

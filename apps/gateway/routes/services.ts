@@ -1,5 +1,5 @@
 import type { Service } from '@crossfade/catalog/catalog.ts'
-import { redirectUri } from '@crossfade/mcp/authorization/authorize.ts'
+import { redirectUri } from '@crossfade/mcp/authorization/redirect-uri.ts'
 import { fieldsOf } from '@crossfade/mcp/instances/credential-input.ts'
 import { type InstanceRecord, readInstances } from '@crossfade/mcp/instances/instance-record.ts'
 import { asUser } from '@crossfade/mcp-database/as-user.ts'

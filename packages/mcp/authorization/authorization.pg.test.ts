@@ -25,8 +25,9 @@ import {
   startAuthorization,
 } from './authorize.ts'
 import { createTokenRefresher } from './refresh.ts'
+import { listClients, removeClient, rewrapClients, storeClient } from './stored-clients.ts'
 import { startAuthorizationServer, type TestAuthorizationServer } from './testing/authorization-server.ts'
-import { clientVariable, configuredClients, removeClient, rewrapClients, storeClient } from './upstream-clients.ts'
+import { clientVariable, configuredClients } from './upstream-clients.ts'
 
 const github = 'github' as ServiceType
 const slack = 'slack' as ServiceType
@@ -372,6 +373,35 @@ test('SI-09: clients of the table are wrapped, found after those of the environm
   const environment = { [`${clientVariable(github)}_CLIENT_ID`]: 'other' }
   const both = configuredClients(environment, { pool: runtime, keys: old })
   assert.deepEqual(await both.find(github), { clientId: 'other', clientSecret: null })
-  await removeClient(keeper, github)
+  const [listed] = await listClients(keeper)
+  assert.deepEqual([listed?.serviceType, listed?.clientId, listed?.keyEncryptionKeyId], [github, 'id', 'second'])
+  assert.doesNotMatch(JSON.stringify(await listClients(keeper)), /canary/)
+  // A client that is replaced while the rotation has the old one in hand stays as it was replaced.
+  const slow = localKeyRing('test', [{ id: 'third', key: randomBytes(32) }, second])
+  const rotating = {
+    ...slow,
+    current: {
+      ...slow.current,
+      async wrap(...given: Parameters<typeof slow.current.wrap>) {
+        await storeClient(keeper, slow, github, { clientId: 'newer', clientSecret: 'newer secret' })
+        return slow.current.wrap(...given)
+      },
+    },
+  }
+  await rewrapClients(keeper, rotating)
+  assert.equal((await configuredClients({}, { pool: runtime, keys: slow }).find(github))?.clientSecret, 'newer secret')
+  assert.equal(await removeClient(keeper, github), true)
+  assert.equal(await removeClient(keeper, github), false)
+  await assert.rejects(storeClient(keeper, old, 'nowhere' as ServiceType, { clientId: 'id', clientSecret: null }), {
+    code: 'CF12013',
+  })
+  const { rows: log } = await platform.admin.query(
+    `SELECT action, subject, details::text AS details FROM audit_log WHERE action LIKE 'upstream_client.%' ORDER BY at, id`,
+  )
+  assert.deepEqual(
+    log.map(({ action, subject }) => `${action} ${subject}`),
+    ['upstream_client.set github', 'upstream_client.set github', 'upstream_client.remove github'],
+  )
+  assert.doesNotMatch(JSON.stringify(log), /secret/)
   assert.equal(await configuredClients({}, { pool: runtime, keys: old }).find(github), null)
 })

@@ -19,6 +19,7 @@ import {
   type TokenTransport,
   tokenTypes,
 } from './authorization-server.ts'
+import { redirectUri } from './redirect-uri.ts'
 import { clientVariable, type UpstreamClients } from './upstream-clients.ts'
 
 /** From the beginning to the way back. */
@@ -36,11 +37,6 @@ export interface AuthorizationStores extends InstanceStores {
 /** Whoever goes through a consent page is a browser with a session: a token has no browser that it could be bound to. */
 export interface ActingInBrowser extends Acting {
   readonly proof: { readonly kind: 'session'; readonly token: string }
-}
-
-/** What the administrator registers at the upstream. One per service: a code that was meant for one can't be brought to another (RFC 9700, section 4.4.2). */
-export function redirectUri(baseUrl: string, serviceType: ServiceType): string {
-  return `${baseUrl}/api/v1/oauth/callback/${serviceType}`
 }
 
 /**

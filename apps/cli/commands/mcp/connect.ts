@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs'
 import type { Authenticated } from '@crossfade/gateway-app/contract/instances.ts'
 import type { Field, ServiceDetail } from '@crossfade/gateway-app/contract/services.ts'
-import { fail, reasonOf } from '@crossfade/model/failure.ts'
+import { fail } from '@crossfade/model/failure.ts'
 import { type Command, InvalidArgumentError } from 'commander'
 import { printJson, printNote, printText } from '../../terminal/output.ts'
 import { colour } from '../../terminal/style.ts'
 import { openApi } from '../../wiring/mcp/api-client.ts'
+import { readSecretFile } from './secret-file.ts'
 import { type McpOptions, withServer } from './server-options.ts'
 
 interface ConnectOptions extends McpOptions {
@@ -17,8 +17,6 @@ interface ConnectOptions extends McpOptions {
   readonly newToken?: boolean
   readonly client?: string
 }
-
-const standardInput = 0
 
 /** `crossfade mcp connect`: stores a key once it was found right, and prints what a client needs. */
 export function registerConnect(mcp: Command): void {
@@ -68,13 +66,13 @@ function bodyOf(detail: ServiceDetail, options: ConnectOptions): Record<string, 
       else if (field.required && field.default === null) missing(detail, field, `--variable ${field.name}=VALUE`)
     } else if (field.in === 'additional') {
       const file = options.additional[field.name]
-      if (file !== undefined) additional[field.name] = readSecret(file)
+      if (file !== undefined) additional[field.name] = readSecretFile(file, field.label)
       else if (field.required) missing(detail, field, `--additional ${field.name}=FILE`)
     } else if (field.name === 'username') {
       if (options.username !== undefined) body['username'] = options.username
       else if (field.required) missing(detail, field, '--username NAME')
     } else if (options.keyFile !== undefined && !keyIsTaken) {
-      body[field.name] = readSecret(options.keyFile)
+      body[field.name] = readSecretFile(options.keyFile, field.label)
       keyIsTaken = true
     } else if (field.required) missing(detail, field, '--key-file FILE')
   }
@@ -85,15 +83,6 @@ function bodyOf(detail: ServiceDetail, options: ConnectOptions): Record<string, 
 
 function missing(detail: ServiceDetail, field: Field, option: string): never {
   throw fail('CF14013', { service: detail.serviceType, wanted: `its ${field.label}`, option })
-}
-
-/** Secrets come from files or a pipe, never from arguments: those stand in the process list and in the shell's history. */
-function readSecret(path: string): string {
-  try {
-    return readFileSync(path === '-' ? standardInput : path, 'utf8').trim()
-  } catch (error) {
-    throw fail('CF14012', { path, reason: reasonOf(error) }, error)
-  }
 }
 
 function connectedText({ instance, minted, outcome, verification }: Authenticated, client: string | undefined): string {

@@ -8,6 +8,7 @@ import { registerQuarantine } from './quarantine.ts'
 import { registerRotateKeys } from './rotate-keys.ts'
 import { registerServe } from './serve.ts'
 import { registerServices } from './services.ts'
+import { registerUpstreamClients } from './upstream-clients.ts'
 
 /** The commands of the MCP platform, below `crossfade mcp`. */
 export const registerMcp: Register = (program, end) => {
@@ -20,4 +21,5 @@ export const registerMcp: Register = (program, end) => {
   registerRotateKeys(mcp, end)
   registerProcesses(mcp, end)
   registerQuarantine(mcp)
+  registerUpstreamClients(mcp)
 }
