@@ -1,5 +1,6 @@
-import { fail, reasonOf } from '@crossfade/model/failure.ts'
+import { fail } from '@crossfade/model/failure.ts'
 import type pg from 'pg'
+import { ask } from './database.ts'
 import type { KeyRing } from './key-ring.ts'
 
 const knownValue = Buffer.from('crossfade known value 0123456789')
@@ -25,7 +26,7 @@ export async function checkKeys(pool: pg.Pool, keys: KeyRing): Promise<void> {
   }
   if (!checks.has(keys.current.id)) {
     const wrapped = await keys.current.wrap(knownValue, associated)
-    await ask(pool, 'SELECT public.add_key_check($1, $2)', [keys.current.id, wrapped])
+    await ask(pool, { text: 'SELECT public.add_key_check($1, $2)', values: [keys.current.id, wrapped] })
   }
 }
 
@@ -36,22 +37,11 @@ export async function hasStoredKeys(pool: pg.Pool): Promise<boolean> {
 }
 
 async function readKeys(pool: pg.Pool): Promise<{ inUse: string[]; checks: Map<string, Buffer> }> {
-  const inUse = await ask(
-    pool,
-    'SELECT list_key_encryption_keys_in_use AS id FROM public.list_key_encryption_keys_in_use()',
-    [],
-  )
-  const checks = await ask(pool, 'SELECT * FROM public.list_key_checks()', [])
-  return {
-    inUse: inUse.map((row) => row['id'] as string),
-    checks: new Map(checks.map((row) => [row['key_encryption_key_id'] as string, row['wrapped_value'] as Buffer])),
-  }
-}
-
-async function ask(pool: pg.Pool, text: string, values: unknown[]): Promise<Record<string, unknown>[]> {
-  try {
-    return (await pool.query(text, values)).rows
-  } catch (error) {
-    throw fail('CF11014', { reason: reasonOf(error) }, error)
-  }
+  const inUse = await ask<{ id: string }>(pool, {
+    text: 'SELECT list_key_encryption_keys_in_use AS id FROM public.list_key_encryption_keys_in_use()',
+  })
+  const checks = await ask<{ id: string; wrapped: Buffer }>(pool, {
+    text: 'SELECT key_encryption_key_id AS id, wrapped_value AS wrapped FROM public.list_key_checks()',
+  })
+  return { inUse: inUse.map(({ id }) => id), checks: new Map(checks.map(({ id, wrapped }) => [id, wrapped])) }
 }

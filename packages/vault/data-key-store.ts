@@ -1,6 +1,6 @@
 // Wrapped data keys in the platform's database, through the functions of migration 013. For a pool of the runtime or keeper role.
-import { fail, reasonOf } from '@crossfade/model/failure.ts'
 import type pg from 'pg'
+import { ask } from './database.ts'
 
 export interface StoredDataKey {
   readonly id: string
@@ -9,7 +9,8 @@ export interface StoredDataKey {
   readonly wrappedKey: Buffer
 }
 
-interface Row {
+/** A row of `data_keys`, as far as a data key is in it. */
+export interface DataKeyRow {
   id: string
   user_id: string
   key_encryption_key_id: string
@@ -46,23 +47,15 @@ export class DataKeyStore {
     return first(rows)!
   }
 
-  async #ask(name: string, text: string, values: unknown[]): Promise<Row[]> {
-    try {
-      return (await this.#pool.query<Row>({ name, text, values })).rows
-    } catch (error) {
-      throw fail('CF11014', { reason: reasonOf(error) }, error)
-    }
+  #ask(name: string, text: string, values: unknown[]): Promise<DataKeyRow[]> {
+    return ask<DataKeyRow>(this.#pool, { name, text, values })
   }
 }
 
-function first(rows: readonly Row[]): StoredDataKey | undefined {
-  const row = rows[0]
-  return (
-    row && {
-      id: row.id,
-      userId: row.user_id,
-      keyEncryptionKeyId: row.key_encryption_key_id,
-      wrappedKey: row.wrapped_key,
-    }
-  )
+export function storedDataKey(row: DataKeyRow): StoredDataKey {
+  return { id: row.id, userId: row.user_id, keyEncryptionKeyId: row.key_encryption_key_id, wrappedKey: row.wrapped_key }
+}
+
+function first(rows: readonly DataKeyRow[]): StoredDataKey | undefined {
+  return rows[0] && storedDataKey(rows[0])
 }

@@ -97,6 +97,7 @@ test('SI-08: the key file is made once, for its owner alone, and refused when ot
   writeFileSync(named, `new:${newKey()}\nold:${newKey()}\n`, { mode: 0o600 })
   assert.equal(masterKeys({ environment: { CROSSFADE_MCP_MASTER_KEY_FILE: named } }).find('old')?.id, 'old')
   assert.throws(() => masterKeys({ environment: {} }), { code: 'CF11015' })
+  assert.throws(() => masterKeys({ environment: { CROSSFADE_MCP_KMS_COMMAND: ' ' } }), { code: 'CF11015' })
 })
 
 /** A program as an operator would write it; `behave` is JavaScript over `request` and `answer`. */

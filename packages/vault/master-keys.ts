@@ -43,7 +43,7 @@ export interface MasterKeySource {
  */
 export function masterKeys(source: MasterKeySource = {}): KeyRing {
   const environment = source.environment ?? process.env
-  const command = environment[kmsCommandVariable]
+  const command = environment[kmsCommandVariable]?.trim()
   if (command) return commandKeyRing(command, (environment[kmsKeyIdsVariable] ?? firstKeyId).split(','))
   const text = environment[masterKeyVariable]
   if (text !== undefined && text !== '')

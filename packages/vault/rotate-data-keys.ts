@@ -3,21 +3,21 @@ import { Failure, fail } from '@crossfade/model/failure.ts'
 import type { InstanceId, ServiceType, UserId } from '@crossfade/model/platform-ids.ts'
 import type pg from 'pg'
 import { checkKeys } from './check-keys.ts'
-import type { StoredDataKey } from './data-key-store.ts'
+import { type DataKeyRow, type StoredDataKey, storedDataKey } from './data-key-store.ts'
+import { ask, inTransaction } from './database.ts'
 import type { KeyRing } from './key-ring.ts'
 import { newDataKey, unwrapDataKey } from './open-vault.ts'
-import { inTransaction } from './rotate-key-encryption-key.ts'
 import { openUnder, parseSealed, sealUnder } from './sealed-text.ts'
 import type { SecretOwner } from './vault.ts'
 
-/** Users who get a new key in one transaction. */
-const batchUsersMax = 100
+/** Users who get a new key in one transaction. Whoever seals for one of them waits for it, and a KMS may take a second for a key. */
+const batchUsersMax = 20
 /** Instances looked at in one go; each is written in a transaction of its own, so that nobody waits for a batch. */
 const batchInstancesMax = 50
 /** A row that somebody else writes at the same moment is read again. */
 const writeTriesMax = 20
 /**
- * A retired key is kept this long after the last need of it: workers hold sealed texts in memory for minutes, and a secret that is being stored at this moment may be sealed under it.
+ * A retired key is kept at least this long after it was retired: workers hold sealed texts in memory for minutes, and a secret that is being stored at this moment may be sealed under it.
  */
 export const defaultRetiredKeyGraceMs = 30 * 60_000
 /** Between two looks for secrets that were sealed with a retired key at the moment it was retired. */
@@ -29,7 +29,7 @@ export interface DataKeyRotation {
   readonly users: number
   /** Instances whose secrets were sealed anew in this run. */
   readonly instances: number
-  /** Instances that still need a retired key; only those of `unopened` are left at the end. */
+  /** Instances that still need a retired key. At the end those of `unopened`, and such as others wrote at every look: the next run finds them. */
   readonly remaining: number
   /** Retired keys dropped in this run. */
   readonly dropped: number
@@ -137,15 +137,16 @@ class DataKeysRotating {
          ORDER BY user_id LIMIT $3 FOR NO KEY UPDATE`,
         [before, after, batchUsersMax],
       )
-      for (const row of rows) {
-        const made = await newDataKey(this.#keys, row.user_id)
+      const made = await Promise.all(rows.map((row) => newDataKey(this.#keys, row.user_id)))
+      for (const [place, { id }] of rows.entries()) {
+        const key = made[place]!
         await client.query(
           `UPDATE public.data_keys SET state = 'retired', retired_at = clock_timestamp() WHERE id = $1`,
-          [row.id],
+          [id],
         )
         await client.query(
           `INSERT INTO public.data_keys (id, user_id, key_encryption_key_id, wrapped_key, created_at) VALUES ($1, $2, $3, $4, clock_timestamp())`,
-          [made.id, made.userId, made.keyEncryptionKeyId, made.wrappedKey],
+          [key.id, key.userId, key.keyEncryptionKeyId, key.wrappedKey],
         )
       }
       this.#users += rows.length
@@ -226,12 +227,12 @@ class DataKeysRotating {
     }
     const names = Object.keys(row.encrypted_additional_credentials ?? {})
     const texts = [row.encrypted_api_key, ...names.map((name) => row.encrypted_additional_credentials![name]!)]
-    const { rows } = await client.query(
+    const { rows } = await client.query<DataKeyRow>(
       `SELECT id, user_id, key_encryption_key_id, wrapped_key FROM public.data_keys WHERE user_id = $1 AND state = 'current'`,
       [row.user_id],
     )
     if (!rows[0]) return undefined
-    const current = storedOf(rows[0])
+    const current = storedDataKey(rows[0])
     const stale = texts.map(
       (text) => text.startsWith(sealedPrefix) && !text.startsWith(`${sealedPrefix}${current.id}.`),
     )
@@ -255,13 +256,13 @@ class DataKeysRotating {
 
   async #sealText(client: pg.PoolClient, current: StoredDataKey, owner: SecretOwner, text: string): Promise<string> {
     const parts = parseSealed(text)
-    const { rows } = await client.query(
+    const { rows } = await client.query<DataKeyRow>(
       'SELECT id, user_id, key_encryption_key_id, wrapped_key FROM public.data_keys WHERE id = $1 AND user_id = $2',
       [parts.dataKeyId, owner.userId],
     )
     if (!rows[0]) throw fail('CF11003', { dataKeyId: parts.dataKeyId })
     // Both are at hand before either is used: what is opened is sealed again in the same breath.
-    const oldKey = await this.#keyOf(storedOf(rows[0]))
+    const oldKey = await this.#keyOf(storedDataKey(rows[0]))
     const newKey = await this.#keyOf(current)
     return sealUnder(current.id, newKey, owner, openUnder(oldKey, owner, parts))
   }
@@ -283,33 +284,33 @@ class DataKeysRotating {
   /** The reference of instance_data_keys makes it safe: a key that somebody begins to need at this moment stays. */
   async #dropRetired(): Promise<number> {
     const graceMs = this.#options.retiredKeyGraceMs ?? defaultRetiredKeyGraceMs
-    const { rows } = await this.#keeper.query<{ id: string }>(
-      `SELECT k.id FROM public.data_keys k WHERE k.state = 'retired' AND k.retired_at < clock_timestamp() - make_interval(secs => $1)
+    const keys = await ask<{ id: string }>(this.#keeper, {
+      text: `SELECT k.id FROM public.data_keys k WHERE k.state = 'retired' AND k.retired_at < clock_timestamp() - make_interval(secs => $1)
          AND NOT EXISTS (SELECT FROM public.instance_data_keys r WHERE r.data_key_id = k.id)`,
-      [graceMs / 1000],
-    )
+      values: [graceMs / 1000],
+    })
     let dropped = 0
-    for (const { id } of rows) {
+    for (const { id } of keys) {
       try {
-        dropped +=
-          (await this.#keeper.query(`DELETE FROM public.data_keys WHERE id = $1 AND state = 'retired'`, [id]))
-            .rowCount ?? 0
+        const text = `DELETE FROM public.data_keys WHERE id = $1 AND state = 'retired' RETURNING 1`
+        dropped += (await ask(this.#keeper, { text, values: [id] })).length
       } catch (error) {
-        if ((error as { code?: string }).code !== foreignKeyViolation) throw error
+        if (((error as Error).cause as { code?: string }).code !== foreignKeyViolation) throw error
       }
     }
     return dropped
   }
 
   async #remaining(): Promise<number> {
-    const { rows } = await this.#keeper.query(
-      `SELECT count(DISTINCT r.instance_id) AS count FROM public.data_keys k JOIN public.instance_data_keys r ON r.data_key_id = k.id WHERE k.state = 'retired'`,
-    )
-    return rows[0].count as number
+    const [row] = await ask<{ count: number }>(this.#keeper, {
+      text: `SELECT count(DISTINCT r.instance_id) AS count FROM public.data_keys k JOIN public.instance_data_keys r ON r.data_key_id = k.id WHERE k.state = 'retired'`,
+    })
+    return row!.count
   }
 
   async #databaseTime(): Promise<Date> {
-    return (await this.#keeper.query('SELECT clock_timestamp() AS now')).rows[0].now as Date
+    const [row] = await ask<{ now: Date }>(this.#keeper, { text: 'SELECT clock_timestamp() AS now' })
+    return row!.now
   }
 }
 
@@ -317,12 +318,3 @@ const foreignKeyViolation = '23503'
 /** What the vault did not seal (credentials that came from a legacy platform) is no business of its keys. */
 const sealedPrefix = 'v1.'
 const unopenedCodes: ReadonlySet<string> = new Set(['CF11001', 'CF11002', 'CF11003', 'CF11005'])
-
-function storedOf(row: {
-  id: string
-  user_id: string
-  key_encryption_key_id: string
-  wrapped_key: Buffer
-}): StoredDataKey {
-  return { id: row.id, userId: row.user_id, keyEncryptionKeyId: row.key_encryption_key_id, wrappedKey: row.wrapped_key }
-}

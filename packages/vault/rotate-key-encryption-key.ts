@@ -1,11 +1,12 @@
-import { fail, reasonOf } from '@crossfade/model/failure.ts'
 import type pg from 'pg'
 import { checkKeys } from './check-keys.ts'
+import { type DataKeyRow, type StoredDataKey, storedDataKey } from './data-key-store.ts'
+import { ask, inTransaction } from './database.ts'
 import { dataKeyAssociated, type KeyRing } from './key-ring.ts'
 import { unwrapDataKey } from './open-vault.ts'
 
-/** Data keys wrapped anew in one transaction. A KMS that takes 50 ms for each holds their rows for five seconds. */
-export const batchKeysMax = 100
+/** Data keys wrapped anew in one transaction. Whoever seals for one of their users waits for it: with a KMS that takes a second for a key, and does four at once, some ten seconds. */
+const batchKeysMax = 20
 
 export interface KeyEncryptionRotation {
   /** Data keys that this run wrapped anew. */
@@ -22,7 +23,7 @@ export interface KeyEncryptionRotationOptions {
 /**
  * Wraps every data key with the ring's current key-encryption key; what was sealed stays as it is. Both generations open meanwhile, so `keys` must hold both, and so must every process
  * that serves before the run begins. Idempotent; resumes where a killed run stopped; several at once share the work. `keeper` is a pool of the role crossfade_mcp_keeper.
- * When `remaining` is 0 the older keys may be taken away. Rejects with CF11004 or CF11005 for a key that can't be unwrapped (those before it are done), CF11014 for the database.
+ * When `remaining` is 0 the older keys may be taken away. Rejects with CF11004 or CF11005 for a key that can't be unwrapped (batches before its own are done), CF11014 for the database.
  */
 export async function rotateKeyEncryptionKey(
   keeper: pg.Pool,
@@ -44,60 +45,35 @@ export async function rotateKeyEncryptionKey(
 async function rewrapBatch(keeper: pg.Pool, keys: KeyRing): Promise<number> {
   return await inTransaction(keeper, async (client) => {
     // Rows that another run holds are its own.
-    const { rows } = await client.query(
+    const { rows } = await client.query<DataKeyRow>(
       `SELECT id, user_id, key_encryption_key_id, wrapped_key FROM public.data_keys
        WHERE key_encryption_key_id <> $1 ORDER BY key_encryption_key_id, id LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED`,
       [keys.current.id, batchKeysMax],
     )
-    for (const row of rows) {
-      const key = await unwrapDataKey(keys, {
-        id: row.id,
-        userId: row.user_id,
-        keyEncryptionKeyId: row.key_encryption_key_id,
-        wrappedKey: row.wrapped_key,
-      })
-      try {
-        const wrapped = await keys.current.wrap(key, dataKeyAssociated(row.id, row.user_id))
-        await client.query(
-          'UPDATE public.data_keys SET key_encryption_key_id = $2, wrapped_key = $3, rewrapped_at = now() WHERE id = $1',
-          [row.id, keys.current.id, wrapped],
-        )
-      } finally {
-        key.fill(0)
-      }
+    const wrapped = await Promise.all(rows.map((row) => wrapAnew(keys, storedDataKey(row))))
+    for (const [place, { id }] of rows.entries()) {
+      await client.query(
+        'UPDATE public.data_keys SET key_encryption_key_id = $2, wrapped_key = $3, rewrapped_at = now() WHERE id = $1',
+        [id, keys.current.id, wrapped[place]],
+      )
     }
     return rows.length
   })
 }
 
-async function countRemaining(keeper: pg.Pool, currentId: string): Promise<number> {
-  return await inTransaction(keeper, async (client) => {
-    const { rows } = await client.query(
-      'SELECT count(*) AS count FROM public.data_keys WHERE key_encryption_key_id <> $1',
-      [currentId],
-    )
-    return rows[0].count as number
-  })
+async function wrapAnew(keys: KeyRing, stored: StoredDataKey): Promise<Buffer> {
+  const key = await unwrapDataKey(keys, stored)
+  try {
+    return await keys.current.wrap(key, dataKeyAssociated(stored.id, stored.userId))
+  } finally {
+    key.fill(0)
+  }
 }
 
-/** Runs `work` in a transaction. Troubles of the database come out as CF11014. */
-export async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect().catch((error: unknown) => {
-    throw fail('CF11014', { reason: reasonOf(error) }, error)
+async function countRemaining(keeper: pg.Pool, currentId: string): Promise<number> {
+  const [row] = await ask<{ count: number }>(keeper, {
+    text: 'SELECT count(*) AS count FROM public.data_keys WHERE key_encryption_key_id <> $1',
+    values: [currentId],
   })
-  let broken: Error | undefined
-  try {
-    await client.query('BEGIN')
-    const result = await work(client)
-    await client.query('COMMIT')
-    return result
-  } catch (error) {
-    await client.query('ROLLBACK').catch((trouble: Error) => {
-      broken = trouble
-    })
-    if (broken) throw fail('CF11014', { reason: reasonOf(error) }, error)
-    throw error
-  } finally {
-    client.release(broken)
-  }
+  return row!.count
 }

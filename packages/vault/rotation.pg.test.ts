@@ -176,6 +176,14 @@ test('SI-08: a retired key stays while anything needs it, and a secret under a d
   assert.equal((await all.admin.query('SELECT count(*) FROM data_keys')).rows[0].count, 0)
 })
 
+test('SI-08: what the database refuses is told as its trouble, with a remedy', async () => {
+  const all = await platform()
+  await populate(all, before, 1)
+  // The role that serves may not touch the keys themselves.
+  await assert.rejects(rotateDataKeys(all.runtime, before), { code: 'CF11014' })
+  await assert.rejects(rotateKeyEncryptionKey(all.runtime, during), { code: 'CF11014' })
+})
+
 test('SI-08: a secret that does not open is reported and left, and keeps its key', async () => {
   const all = await platform()
   const held = await populate(all, before, 3)
