@@ -12,8 +12,9 @@ import { postgresCatalogs } from '@crossfade/postgres/source/catalog.ts'
 import { type OpenCrossfade, openCrossfade } from 'crossfade/wiring/open.ts'
 
 /** A rung that is not reached within this has failed. */
-const rungMsMax = 90_000
-const lookMs = 50
+const rungMsMax = 240_000
+/** Each look asks the control database nine questions. */
+const lookMs = 200
 const asker = { actor: 'scenario' }
 
 /** One migration under test, on real databases, driven rung by rung. */

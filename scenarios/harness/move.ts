@@ -109,7 +109,7 @@ export async function run(
 export async function eventually<Found>(
   what: string,
   look: () => Promise<Found>,
-  msMax = 60_000,
+  msMax = 180_000,
 ): Promise<NonNullable<Found>> {
   const deadline = Date.now() + msMax
   for (;;) {
