@@ -1,5 +1,6 @@
 import type { Service } from '@crossfade/catalog/catalog.ts'
 import { redirectUri } from '@crossfade/mcp/authorization/redirect-uri.ts'
+import { clientFor } from '@crossfade/mcp/authorization/upstream-clients.ts'
 import { fieldsOf } from '@crossfade/mcp/instances/credential-input.ts'
 import { type InstanceRecord, readInstances } from '@crossfade/mcp/instances/instance-record.ts'
 import { asUser } from '@crossfade/mcp-database/as-user.ts'
@@ -93,7 +94,7 @@ export function serviceRoutes(
         oauth:
           auth.type === 'oauth2'
             ? {
-                available: (await options.clients.find(type)) !== null,
+                available: (await clientFor(options.clients, config)) !== null,
                 scopes: auth.scopes,
                 startUrl: `${options.baseUrl}/api/v1/services/${type}/oauth/start`,
                 redirectUri: redirectUri(options.baseUrl, type),

@@ -21,13 +21,14 @@ import {
   type ActingInBrowser,
   type AuthorizationFailed,
   type AuthorizationStores,
+  expiryOf,
   finishAuthorization,
   startAuthorization,
 } from './authorize.ts'
 import { createTokenRefresher } from './refresh.ts'
 import { listClients, removeClient, rewrapClients, storeClient } from './stored-clients.ts'
 import { startAuthorizationServer, type TestAuthorizationServer } from './testing/authorization-server.ts'
-import { clientVariable, configuredClients } from './upstream-clients.ts'
+import { clientFor, clientVariable, configuredClients } from './upstream-clients.ts'
 
 const github = 'github' as ServiceType
 const slack = 'slack' as ServiceType
@@ -94,6 +95,20 @@ async function authorize(user: TestUser, service = github) {
   const start = await startAuthorization(stores, inBrowser(user), service, { returnTo: '/back' })
   return finishAuthorization(stores, inBrowser(user), service, await consent(start))
 }
+
+test('SI-09: a service that one person imported is never told the client of the installation, whatever it is called', async () => {
+  const user = await platform.user()
+  const catalog = stores.catalog()
+  const service = catalog.services.get(github)!
+  const owned = { ...service, config: { ...service.config, owner: user.id } }
+  const services = new Map([...catalog.services, [github, owned]])
+  const hostile = { ...stores, catalog: () => ({ ...catalog, services }) }
+  await assert.rejects(startAuthorization(hostile, inBrowser(user), github, { returnTo: '/' }), { code: 'CF12021' })
+  // `google-drive` and `google_drive` would have one variable.
+  assert.equal(clientVariable('google-drive' as ServiceType), clientVariable('google_drive' as ServiceType))
+  assert.equal(await clientFor(stores.clients, owned.config), null)
+  assert.equal((await clientFor(stores.clients, service.config))?.clientId, server.clientId)
+})
 
 /** A worker that renews tokens. */
 async function renewingWorker(): Promise<TestWorker> {
@@ -349,6 +364,48 @@ test('M05 M07: a credential that is replaced while its token is being renewed is
     [user.id],
   )
   assert.equal(rows[0].credential_version, 2)
+})
+
+test('M05: a worker that lost its lock and comes too late does not take the credential for ended', async () => {
+  const user = await platform.user()
+  await authorize(user)
+  const worker = await renewingWorker()
+  await endAccess(user, "now() - interval '1 second'")
+  const session = await open(worker, user)
+  let release = () => {}
+  server.behaviour.holdRefresh = new Promise((resolve) => {
+    release = resolve
+  })
+  const before = server.seen.refresh
+  const renewing = tokenOf(session)
+  while (server.seen.refresh === before) await new Promise((resolve) => setTimeout(resolve, 5))
+  // Another worker has used the refresh token up, and stored what it got for it.
+  const { userId, instanceId, serviceType } = session
+  const sealed = await platform.vault.seal({ userId, instanceId, serviceType }, 'access of the other worker')
+  await platform.admin.query(
+    `UPDATE user_service_instances SET encrypted_api_key = $2, token_expires_at = now() + interval '1 hour' WHERE user_id = $1`,
+    [user.id, sealed],
+  )
+  server.revokeAll()
+  release()
+  server.behaviour.holdRefresh = null
+  assert.equal(await renewing, 'access of the other worker')
+  const { rows } = await platform.admin.query(
+    'SELECT credential_state FROM user_service_instances WHERE user_id = $1',
+    [user.id],
+  )
+  assert.deepEqual(rows, [{ credential_state: 'active' }])
+})
+
+test('SI-09: an access token that is said to live longer than a date can tell ends in ten years', () => {
+  const tokens = { access_token: 'x', token_type: 'bearer' } as const
+  assert.equal(expiryOf(tokens), null)
+  const soonMs = expiryOf({ ...tokens, expires_in: 3600 })!.getTime() - Date.now()
+  assert.ok(soonMs > 3_590_000 && soonMs <= 3_600_000)
+  for (const seconds of [1e12, 1e20, Number.MAX_VALUE]) {
+    const years = (expiryOf({ ...tokens, expires_in: seconds })!.getTime() - Date.now()) / (365.25 * 86_400_000)
+    assert.ok(Math.abs(years - 10) < 0.01)
+  }
 })
 
 test('SI-09: clients of the table are wrapped, found after those of the environment, and wrapped anew with the master key', async () => {

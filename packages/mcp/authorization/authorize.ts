@@ -20,10 +20,12 @@ import {
   tokenTypes,
 } from './authorization-server.ts'
 import { redirectUri } from './redirect-uri.ts'
-import { clientVariable, type UpstreamClients } from './upstream-clients.ts'
+import { clientFor, clientVariable, type UpstreamClients } from './upstream-clients.ts'
 
 /** From the beginning to the way back. */
 export const authorizationMsMax = 600_000
+/** An access token that is said to live longer ends after ten years: some say so by numbers that are no date any more. */
+const accessSecondsMax = 10 * 365.25 * 86_400
 /** Walks of one user at once; the oldest are forgotten. */
 const authorizationsMax = 20
 
@@ -151,9 +153,10 @@ export async function finishAuthorization(
   }
 }
 
-/** When an access token ends, by the clock of the database's machine; null: it doesn't say. */
+/** When an access token ends, by this process's clock; null: it doesn't say. */
 export function expiryOf(tokens: oauth.TokenEndpointResponse): Date | null {
-  return tokens.expires_in === undefined ? null : new Date(Date.now() + tokens.expires_in * 1000)
+  if (tokens.expires_in === undefined) return null
+  return new Date(Date.now() + Math.min(tokens.expires_in, accessSecondsMax) * 1000)
 }
 
 interface Walk {
@@ -240,9 +243,10 @@ function needService(stores: AuthorizationStores, serviceType: ServiceType): Ser
   return service
 }
 
-async function needClient(stores: AuthorizationStores, { serviceType }: ServiceConfig) {
-  const client = await stores.clients.find(serviceType)
+async function needClient(stores: AuthorizationStores, config: ServiceConfig) {
+  const client = await clientFor(stores.clients, config)
   if (client) return client
+  const { serviceType } = config
   const variable = clientVariable(serviceType)
   throw fail('CF12021', { service: serviceType, variable, redirectUri: redirectUri(stores.baseUrl, serviceType) })
 }

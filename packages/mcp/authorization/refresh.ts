@@ -16,7 +16,7 @@ import {
   tokenTypes,
 } from './authorization-server.ts'
 import { expiryOf } from './authorize.ts'
-import type { UpstreamClients } from './upstream-clients.ts'
+import { clientFor, type UpstreamClients } from './upstream-clients.ts'
 
 /** Waiting for another worker that renews the same token. */
 export const lockMsMax = 20_000
@@ -152,6 +152,9 @@ async function renew(
   } catch (error) {
     const code = oauthErrorOf(error)
     if (code !== null && finalErrors.has(code)) {
+      // A lock ends with its connection: who lost it may have been overtaken by a renewal that used this refresh token up.
+      const now = await readRow(options.runtime, instance)
+      if (now.credential.main !== row.credential.main) return { row: now, renewed: false }
       const values = [instance.instanceId, row.credentialVersion]
       await options.runtime.query('SELECT mark_needs_authorization($1, $2)', values)
       throw fail('CF12004', { service, reason: `its authorization server says ${code}` }, error)
@@ -171,7 +174,7 @@ async function ask(
   const config = catalog().services.get(service)?.config
   if (!config) throw fail('CF12006', { service, reason: 'it is not in the catalog' })
   const auth = needOAuth(config)
-  const client = await clients.find(service)
+  const client = await clientFor(clients, config)
   if (!client) throw fail('CF12006', { service, reason: 'its OAuth client is no longer configured' })
   const refreshToken = (await openRefreshToken(vault, ownerOf(instance), row.credential))!
   const server = serverOf(auth)

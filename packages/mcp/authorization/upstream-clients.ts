@@ -1,5 +1,6 @@
 // Which OAuth client the platform is at an upstream. Registered there by the administrator; here by environment or table.
 
+import type { ServiceConfig } from '@crossfade/catalog/service-config.ts'
 import type { ServiceType } from '@crossfade/model/platform-ids.ts'
 import type { KeyRing } from '@crossfade/vault/key-ring.ts'
 import type pg from 'pg'
@@ -24,6 +25,14 @@ const clientTtlMs = 10_000
 /** `CROSSFADE_MCP_OAUTH_GITHUB`: what the names of a service's variables begin with. */
 export function clientVariable(serviceType: ServiceType): string {
   return `CROSSFADE_MCP_OAUTH_${serviceType.toUpperCase().replace(/[^A-Z0-9]/g, '_')}`
+}
+
+/**
+ * The client that the installation is for a service; null when none is configured. What one person imported has none: its token endpoint is of that person's choice and
+ * would be sent the secret, and its name may be so near to another's that both have the same variable.
+ */
+export async function clientFor(clients: UpstreamClients, config: ServiceConfig): Promise<UpstreamClient | null> {
+  return config.owner === undefined ? clients.find(config.serviceType) : null
 }
 
 /** Clients of the environment, `CROSSFADE_MCP_OAUTH_<SERVICE>_CLIENT_ID` and `_CLIENT_SECRET`, before those of the table `upstream_clients`. `pool` may be of any role that serves. */
