@@ -205,6 +205,25 @@ test('request smuggling by argument: whatever a value holds, the request line an
   assert.equal(new URL(path, base).searchParams.get('b'), evil)
 })
 
+test('request smuggling by description: an import may not put its key where a request is framed or routed, on connections that all users share', () => {
+  for (const name of [
+    'Transfer-Encoding',
+    'content-length',
+    'Host',
+    'Connection',
+    'X-Forwarded-For',
+    'a b',
+    'a\r\nb',
+  ]) {
+    const send = { in: 'header', name } as const
+    const config = testConfig(base, { auth: { type: 'api_key', label: 'k', help: 'h', send } })
+    assert.match(refused({ config }, 'CF13303'), /its key can not be sent/, name)
+    const additional = [{ name: 'more', label: 'm', required: false, send }]
+    const auth = { type: 'api_key', label: 'k', help: 'h', send: { in: 'query', name: 'key' }, additional } as const
+    refused({ config: testConfig(base, { auth: { ...auth, additional: [...additional] } }) }, 'CF13303')
+  }
+})
+
 test('the key stands exactly where the description says', () => {
   const auth = (send: object, additional?: object[]) => {
     return testConfig(base, {

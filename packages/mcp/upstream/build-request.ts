@@ -4,7 +4,7 @@ import type { ServiceConfig } from '@crossfade/catalog/service-config.ts'
 import { fail } from '@crossfade/model/failure.ts'
 import type { Credential } from '../instances/session.ts'
 import { type BaseAddress, compileBase, keySegment } from './base-address.ts'
-import { headerRule, isHeaderValue } from './header-rules.ts'
+import { headerRule, isHeaderValue, mayHoldKey } from './header-rules.ts'
 import { encodeReserved, encodeStrictly, pathText, queryPairs } from './parameter-styles.ts'
 import { type Placement, placementsOf } from './place-credential.ts'
 import { encodeBody } from './request-body.ts'
@@ -66,6 +66,13 @@ export function compileRequest(call: HttpCall, config: ServiceConfig, toolName: 
   const queryParameters = call.parameters.filter((parameter) => parameter.in === 'query')
   const cookieParameters = call.parameters.filter((parameter) => parameter.in === 'cookie')
   const inHeader = placements.filter(({ send }) => send.in === 'header')
+  for (const { send } of inHeader) {
+    if (!mayHoldKey(send.name))
+      throw fail('CF13303', {
+        service: config.serviceType,
+        reason: `its key can not be sent as the header ${send.name}`,
+      })
+  }
   const inQuery = placements.filter(({ send }) => send.in === 'query')
   const credentialQueryNames = new Set(inQuery.map(({ send }) => encodeStrictly(send.name)))
   const fixedHeaders = fixedHeadersOf(call, config)

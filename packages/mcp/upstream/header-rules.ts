@@ -33,6 +33,12 @@ export function headerRule(name: string): 'allowed' | 'ignored' | 'refused' {
   return refusedPrefixes.some((prefix) => lower.startsWith(prefix)) ? 'refused' : 'allowed'
 }
 
+/** Whether a description may have the key sent as the header `name`: not where requests are framed or routed. */
+export function mayHoldKey(name: string): boolean {
+  const lower = name.toLowerCase()
+  return lower === 'authorization' || lower === 'cookie' || headerRule(lower) === 'allowed'
+}
+
 /** RFC 9110 `token`. */
 const tokenPattern = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
 /** RFC 9110 `field-value` in Latin-1: no CR, LF, NUL or other control character, and no space at its ends. */
