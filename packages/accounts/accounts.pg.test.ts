@@ -334,10 +334,30 @@ test('clean-up deletes what has expired and nothing else', async () => {
     `INSERT INTO sessions (user_id, token, expires_at) VALUES ($1, 'expired', now() - interval '1 minute')`,
     [userId],
   )
+  for (const [client, days] of [
+    ['forgotten', 31],
+    ['young', 29],
+    ['used', 31],
+  ] as const)
+    await platform.admin.query(
+      `INSERT INTO oauth_clients (client_id, redirect_uris, created_at) VALUES ($1, '[]', now() - $2 * interval '1 day')`,
+      [client, days],
+    )
+  await platform.admin.query(
+    `INSERT INTO oauth_refresh_tokens (token, client_id, user_id, expires_at, created_at, scopes)
+     VALUES ('ended', 'used', $1, now() - interval '2 days', now() - interval '31 days', '[]')`,
+    [userId],
+  )
   const pool = openPool(platform.urls.accounts, { applicationName: 'test', connectionsMax: 1 })
   await cleanUpAccounts(pool)
   await pool.end()
   assert.notEqual(await sessionOf(browser), null)
+  const { rows } = await platform.admin.query(
+    `SELECT client_id FROM oauth_clients WHERE client_id IN ('forgotten', 'young', 'used') ORDER BY 1`,
+  )
+  assert.deepEqual(rows, [{ client_id: 'used' }, { client_id: 'young' }])
+  // Shown again after its end it must still be known: it goes with the upkeep, 30 days later.
+  assert.equal((await platform.admin.query(`SELECT 1 FROM oauth_refresh_tokens WHERE token = 'ended'`)).rowCount, 1)
   assert.equal((await platform.admin.query(`SELECT 1 FROM sessions WHERE token = 'expired'`)).rowCount, 0)
 })
 
