@@ -1,13 +1,15 @@
 import pg from 'pg'
 import { connectionOptions } from './connection.ts'
 
-/** A statement of ours that takes so long is stuck. */
-const statementTimeoutMs = 30_000
+/** A statement of ours that takes so long is stuck, unless somebody says otherwise. */
+const statementMsMax = 30_000
 const idleTimeoutMs = 60_000
 
 export interface PoolOptions {
   readonly applicationName: string
   readonly connectionsMax: number
+  /** The server ends a statement that takes longer; a server that is silent for twice as long has its connection closed. Default: 30 s. */
+  readonly statementMsMax?: number
 }
 
 /**
@@ -15,12 +17,15 @@ export interface PoolOptions {
  * only a query under way rejects. TLS as `sslmode` and `CROSSFADE_MCP_DATABASE_CA` say (connection.ts). End it with `end()`.
  */
 export function openPool(url: string, options: PoolOptions): pg.Pool {
+  const statementMs = options.statementMsMax ?? statementMsMax
   const pool = new pg.Pool({
     ...connectionOptions(url),
     max: options.connectionsMax,
     application_name: options.applicationName,
     idleTimeoutMillis: idleTimeoutMs,
-    statement_timeout: statementTimeoutMs,
+    statement_timeout: statementMs,
+    // Of a network that swallows everything no statement timeout is heard: without this, such connections would fill the pool until TCP gives up.
+    query_timeout: 2 * statementMs,
   })
   pool.on('error', () => undefined)
   // One that breaks in the middle of a query rejects that query; without a listener it would end the process as well.

@@ -70,7 +70,9 @@ test('SI-13 a service that stays down is told once, and once more when it is bac
     assert.deepEqual(await look(at(minute)), [])
   }
   await writeHealth(platform.keeper, [{ serviceType: github!, check: down, atMs: at(5) }])
-  assert.deepEqual(await look(at(5)), ['open service_unhealthy github: github is down since 6 checks: answered 503.'])
+  assert.deepEqual(await look(at(5)), [
+    'open service_unhealthy github: github has failed its last 6 checks: answered 503.',
+  ])
   await writeHealth(platform.keeper, [{ serviceType: github!, check: down, atMs: at(6) }])
   assert.deepEqual(await look(at(6)), [])
   await writeHealth(platform.keeper, [
@@ -105,7 +107,7 @@ test('failing calls, dropped usage, credentials to renew and open breakers are t
   ])
   await platform.admin.query(`update mcp_worker_signals set value = value - 6 * 60000 where signal = 'breaker_open'`)
   assert.deepEqual(await look(nowMs + 2_000), [
-    'open breaker_open slack: slack is left alone by 1 workers since 6 minutes.',
+    'open breaker_open slack: slack has been left alone for 6 minutes, by 1 workers.',
   ])
   breakers = []
   await signals.close()
@@ -139,6 +141,25 @@ test('a receiver that is away is told later, in order, without its address in an
     message: 'The receiver of alerts did not take one: CF13310.',
   })
   await guarded.close()
+})
+
+test('a receiver that comes late is told what is open and what closed within a day, not the history', async () => {
+  const nowMs = Date.now()
+  const hoursAgo = (hours: number | null) => (hours === null ? null : new Date(nowMs - hours * 3_600_000))
+  for (const [subject, opened, closed] of [
+    ['open for long', 1000, null],
+    ['closed lately', 30, 23],
+    ['history', 1000, 25],
+  ] as const)
+    await platform.admin.query(
+      `insert into mcp_alerts (rule, subject, severity, text, opened_at, closed_at) values ('r', $1, 'info', 't', $2, $3)`,
+      [subject, hoursAgo(opened), hoursAgo(closed)],
+    )
+  await tell({ pool: platform.keeper, receiver }, nowMs, signal)
+  assert.deepEqual(
+    posted.map(({ state, subject }) => `${state} ${subject}`),
+    ['open open for long', 'open closed lately', 'closed closed lately'],
+  )
 })
 
 test('watching tells by itself, and several that watch tell once', async () => {

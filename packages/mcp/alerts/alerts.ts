@@ -11,6 +11,8 @@ export const lookMs = 30_000
 export const triesMax = 20
 /** Messages of one look. */
 const messagesMax = 50
+/** What closed longer ago is history: a receiver that was set up, or came back, later is not told of it. */
+export const historyMs = 24 * 3_600_000
 
 export interface AlertsOptions {
   /** Of the keeper role. Takes one connection while this process watches. */
@@ -18,19 +20,22 @@ export interface AlertsOptions {
   readonly rules?: readonly AlertRule[]
   /** Null: alerts are in mcp_alerts alone. */
   readonly receiver: AlertReceiver | null
+  /** Told when alerts can't be looked for. */
+  readonly onTrouble?: (error: unknown) => void
   readonly clock?: Clock
   readonly lookMs?: number
 }
 
 /**
  * Opens an alert when a rule's cause appears and closes it when it is gone, in one process of all. Each opening and each closing is told once it holds: at least once, in order,
- * over restarts and takeovers. Never rejects.
+ * over restarts and takeovers; not what closed before `historyMs`. Never rejects.
  */
 export function watchAlerts(options: AlertsOptions): { readonly leads: boolean; close(): Promise<void> } {
   const clock = options.clock ?? systemClock
   return lead({
     pool: options.pool,
     lock: locks.alerts,
+    onTrouble: options.onTrouble,
     work: async (signal) => {
       while (!signal.aborted) {
         await lookOnce(options, clock.now())
@@ -80,12 +85,12 @@ export async function tell({ pool, receiver }: AlertsOptions, nowMs: number, sig
   if (!receiver) return
   const { rows } = await pool.query<Untold>(
     `SELECT id, rule, subject, severity, text, opened_at AS at, 'open' AS state FROM mcp_alerts
-       WHERE open_sent_at IS NULL AND open_tries < $1
+       WHERE open_sent_at IS NULL AND open_tries < $1 AND (closed_at IS NULL OR closed_at > $3)
      UNION ALL
      SELECT id, rule, subject, severity, text, closed_at, 'closed' FROM mcp_alerts
-       WHERE closed_at IS NOT NULL AND close_sent_at IS NULL AND close_tries < $1
+       WHERE closed_at > $3 AND close_sent_at IS NULL AND close_tries < $1
      ORDER BY at, state DESC, id LIMIT $2`,
-    [triesMax, messagesMax],
+    [triesMax, messagesMax, new Date(nowMs - historyMs).toISOString()],
   )
   for (const row of rows) {
     const message: AlertMessage = { ...row, id: Number(row.id), at: row.at.toISOString() }

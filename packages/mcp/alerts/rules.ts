@@ -41,7 +41,7 @@ export function question(rule: AlertRule): { readonly text: string; readonly val
   switch (rule.kind) {
     case 'service_unhealthy':
       return {
-        text: `SELECT s.service_type AS subject, format('%s is down since %s checks: %s.', s.service_type,
+        text: `SELECT s.service_type AS subject, format('%s has failed its last %s checks: %s.', s.service_type,
             s.consecutive_failures, coalesce(s.error_message, 'no answer')) AS text
           FROM service_health_status s
           WHERE NOT s.is_healthy AND s.failing_since <= $1::timestamptz - make_interval(mins => $2)
@@ -79,8 +79,8 @@ export function question(rule: AlertRule): { readonly text: string; readonly val
       }
     case 'breaker_open':
       return {
-        text: `SELECT subject, format('%s is left alone by %s workers since %s minutes.', subject, count(*),
-            round((extract(epoch FROM $1::timestamptz) - min(value) / 1000) / 60)) AS text
+        text: `SELECT subject, format('%s has been left alone for %s minutes, by %s workers.', subject,
+            round((extract(epoch FROM $1::timestamptz) - min(value) / 1000) / 60), count(*)) AS text
           FROM mcp_worker_signals
           WHERE signal = 'breaker_open' AND value > 0 AND at > $1::timestamptz - interval '2 minutes'
             AND to_timestamp(value / 1000) <= $1::timestamptz - make_interval(mins => $2)

@@ -36,6 +36,8 @@ export interface HealthMonitorOptions {
   readonly attemptMsMax?: number
   readonly attemptRestMs?: number
   readonly askMsMax?: number
+  /** Told when checks can't be planned or written. */
+  readonly onTrouble?: (error: unknown) => void
   /** Told of every service whose health changed, by the process that noticed. */
   readonly onChanged?: (serviceType: ServiceType, check: Check) => void
 }
@@ -79,10 +81,10 @@ class Monitor implements HealthMonitor {
     this.#options = options
     this.#clock = options.clock ?? systemClock
     this.#doubt = new NetworkDoubt(options.probe, this.#clock, () => this.#urls(), options.attemptMsMax)
-    const { pool, askMsMax } = options
+    const { pool, askMsMax, onTrouble } = options
     const asks = askMsMax === undefined ? {} : { askMsMax }
     const work = (signal: AbortSignal, connection: PoolClient) => this.#lead(signal, connection)
-    this.#leadership = options.enabled === false ? null : lead({ pool, lock: locks.health, work, ...asks })
+    this.#leadership = options.enabled === false ? null : lead({ pool, lock: locks.health, work, onTrouble, ...asks })
   }
 
   get leads(): boolean {

@@ -16,7 +16,7 @@ export interface KeeperOptions {
   readonly pool: Pool
   readonly jobs?: readonly Job[]
   readonly clock?: Clock
-  /** Told of a job that failed; it is tried again. */
+  /** Told of a job that failed, or that what is due can't be found out; it is tried again. */
   readonly onTrouble?: (job: string, reason: string) => void
 }
 
@@ -25,7 +25,12 @@ export interface KeeperOptions {
  * somebody is there to do it. When jobs ran is in maintenance_jobs, what they did in retention_runs. Never rejects.
  */
 export function startKeeper(options: KeeperOptions): { readonly leads: boolean; close(): Promise<void> } {
-  return lead({ pool: options.pool, lock: locks.keeper, work: (signal) => runJobs(options, signal) })
+  return lead({
+    pool: options.pool,
+    lock: locks.keeper,
+    work: (signal) => runJobs(options, signal),
+    onTrouble: (error) => options.onTrouble?.('what is due', reasonOf(error)),
+  })
 }
 
 /** Does what is due until the signal is aborted. Rejects when the database can't say what was done before. */

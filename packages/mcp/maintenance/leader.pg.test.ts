@@ -66,6 +66,25 @@ test('when the process that leads is killed or hangs, the other one takes over; 
   }
 })
 
+test('work that fails is told once, tried again, and told again after it went well', async () => {
+  const outcomes = ['fails', 'fails', 'ends', 'fails', 'waits']
+  const troubles: string[] = []
+  const leadership = lead({
+    pool: keeper,
+    lock: 97,
+    askMsMax: 5,
+    onTrouble: (error) => troubles.push((error as Error).message),
+    work: async (signal) => {
+      const outcome = outcomes.shift()
+      if (outcome === 'fails') throw new Error(`${outcomes.length} left`)
+      if (outcome === 'waits') await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+    },
+  })
+  while (outcomes.length > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  await leadership.close()
+  assert.deepEqual(troubles, ['4 left', '1 left'])
+})
+
 test('one leads at a time; closing gives the lead back, and a lost connection ends the work', async () => {
   const log: string[] = []
   const start = (name: string) =>

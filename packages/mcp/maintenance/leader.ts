@@ -17,6 +17,8 @@ export interface LeadOptions {
   readonly lock: number
   /** Runs while this process leads. Must end soon after the signal is aborted; runs again when it leads again. */
   readonly work: (signal: AbortSignal, connection: PoolClient) => Promise<void>
+  /** Told of work that failed, and of a server that could not be asked: once, until both go well again. */
+  readonly onTrouble?: ((error: unknown) => void) | undefined
   readonly clock?: Clock
   readonly askMsMax?: number
   readonly beatMs?: number
@@ -38,11 +40,18 @@ export function lead(options: LeadOptions): Leadership {
   const clock = options.clock ?? systemClock
   const closing = new AbortController()
   let leads = false
+  let isTold = false
   const run = async () => {
     while (!closing.signal.aborted) {
-      await tryToLead(options, closing.signal, (now) => {
-        leads = now
-      }).catch(() => undefined)
+      try {
+        await tryToLead(options, closing.signal, (now) => {
+          leads = now
+        })
+        isTold = false
+      } catch (error) {
+        if (!isTold && !closing.signal.aborted) options.onTrouble?.(error)
+        isTold = true
+      }
       const waitMs = (options.askMsMax ?? askMsMax) * (0.5 + Math.random() / 2)
       await clock.sleep(waitMs, closing.signal).catch(() => undefined)
     }
