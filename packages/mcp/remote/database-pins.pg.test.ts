@@ -37,6 +37,14 @@ function tool(name: string, description = 'as it was') {
   return digested(definition)
 }
 
+test('SI-04 a database that can not be asked is told as such, and not as trouble of the remote server', async () => {
+  const gone = openPool('postgres://nobody:hidden@127.0.0.1:1/none', { applicationName: 'test', connectionsMax: 1 })
+  const store = databasePinStore(gone)
+  await assert.rejects(store.load('acme'), { code: 'CF12002' })
+  await assert.rejects(store.save('acme', [tool('read')], false), { code: 'CF12002' })
+  await gone.end()
+})
+
 test('SI-04 the first definitions are pinned, later ones quarantined until the keeper approves exactly what it saw', async () => {
   const store = databasePinStore(runtime)
   await store.save('acme', [tool('read'), tool('write')], false)

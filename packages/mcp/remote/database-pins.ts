@@ -3,20 +3,22 @@ import { fail } from '@crossfade/model/failure.ts'
 import type pg from 'pg'
 import type { Pin, PinStore } from './tool-pins.ts'
 
-/** Pins read and added as the runtime's role may: it can't approve anything. */
+/** Pins read and added as the runtime's role may: it can't approve anything. Rejects with CF12002 when the database can't be asked: it is not the remote server's trouble. */
 export function databasePinStore(pool: pg.Pool): PinStore {
   return {
     async load(serviceType) {
-      const { rows } = await pool.query<Pin>(
-        'SELECT tool_name AS "toolName", digest, state FROM find_remote_tool_pins($1)',
-        [serviceType],
-      )
-      return rows
+      const text = 'SELECT tool_name AS "toolName", digest, state FROM find_remote_tool_pins($1)'
+      return (await pool.query<Pin>(text, [serviceType]).catch(notAnswered)).rows
     },
     async save(serviceType, tools, acceptNew) {
-      await pool.query('SELECT add_remote_tool_pins($1, $2, $3)', [serviceType, JSON.stringify(tools), acceptNew])
+      const values = [serviceType, JSON.stringify(tools), acceptNew]
+      await pool.query('SELECT add_remote_tool_pins($1, $2, $3)', values).catch(notAnswered)
     },
   }
+}
+
+function notAnswered(cause: unknown): never {
+  throw fail('CF12002', {}, cause)
 }
 
 export interface QuarantinedTool {
