@@ -26,7 +26,7 @@ import {
 import './builtin.ts'
 
 const seed = testSeed()
-const runs = { seed, numRuns: 300, verbose: false }
+const runs = { seed, numRuns: Number(process.env['CROSSFADE_RUNS'] ?? 100), verbose: false }
 
 const text = fc.oneof(fc.string(), fc.string({ unit: 'grapheme' }), fc.constantFrom('', ' ', '\\N', "'", 'a b c'))
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: null, freq: 5 })

@@ -14,7 +14,7 @@ import type { PgoutputMessage, Relation } from './message.ts'
 import type { StreamEvent } from './transaction.ts'
 
 const seed = testSeed()
-const numRuns = Number(process.env['CROSSFADE_RUNS'] ?? 200)
+const numRuns = Number(process.env['CROSSFADE_RUNS'] ?? 70)
 const migration = asMigrationId('mig_0123456789ab')
 
 const table: Relation = {

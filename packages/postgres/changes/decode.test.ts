@@ -10,7 +10,7 @@ import type { OldTuple, PgoutputMessage, Relation, Tuple } from './message.ts'
 
 const seed = testSeed()
 /** Streams for each property; more with CROSSFADE_RUNS. */
-const numRuns = Number(process.env['CROSSFADE_RUNS'] ?? 300)
+const numRuns = Number(process.env['CROSSFADE_RUNS'] ?? 100)
 const check = (property: fc.IProperty<unknown[]>) => fc.assert(property, { seed, numRuns })
 
 const uint32 = fc.nat({ max: 0xffffffff })
