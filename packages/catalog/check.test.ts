@@ -7,7 +7,7 @@ import { portMax, portMin } from './service-config.ts'
 import { exampleOperations, servicesDirectory, writeExample } from './testing/services-directory.ts'
 
 /** Of the services that come with Crossfade every so many are compiled here; `check-command.ts` compiles all. */
-const serviceStep = 8
+const serviceStep = 24
 
 async function codesOf(write: (directory: ReturnType<typeof servicesDirectory>) => void): Promise<string[]> {
   using directory = servicesDirectory()
@@ -26,7 +26,7 @@ test('SI-02 more than 373 services load, each on a port of its own; stored ports
   for (const [type, port] of Object.entries(promisedPorts)) assert.equal(ports.get(port), type)
 })
 
-test('SI-02 of every eighth service all operations that are named exist, and the schemas of those listed compile', async () => {
+test('SI-02 of one service in so many all operations that are named exist, and the schemas of those listed compile', async () => {
   const { services } = loadServices()
   const sample = services.map(({ config }) => config.serviceType as string).filter((_, at) => at % serviceStep === 0)
   const findings = await checkCatalog(undefined, {
