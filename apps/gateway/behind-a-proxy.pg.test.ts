@@ -13,7 +13,8 @@ before(async () => {
     reads: { callsPerSecond: 20, burstCalls: 400 },
     writes: { callsPerSecond: 0.01, burstCalls: 20 },
   }
-  behind = await startTestGateway([], [], {}, { trustedProxies: ['127.0.0.1'], requestLimits })
+  const metrics = async () => ({ contentType: 'text/plain', text: 'calls 1' })
+  behind = await startTestGateway([], [], {}, { trustedProxies: ['127.0.0.1'], requestLimits, metrics })
   open = await startTestGateway([], [])
 })
 after(async () => {
@@ -57,4 +58,12 @@ test('SI-10 an account that sends changes without end is answered 429 with the t
   assert.deepEqual([last.status, last.body.code], [429, 'CF12037'])
   assert.ok(Number(last.headers.get('retry-after')) >= 1)
   assert.equal((await dan.call('GET', '/user/tokens')).status, 200)
+})
+
+test('the metrics of an installation, in which services of its people are named, are for its own network', async () => {
+  const ask = async (headers: Record<string, string>) => (await fetch(`${behind.baseUrl}/metrics`, { headers })).status
+  assert.equal(await ask({}), 200)
+  assert.equal(await ask({ 'x-forwarded-for': '10.1.2.3' }), 200)
+  for (const address of ['8.8.8.8', '::ffff:8.8.8.8', '2606:4700::1111'])
+    assert.equal(await ask({ 'x-forwarded-for': address }), 404, address)
 })

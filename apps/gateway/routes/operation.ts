@@ -1,3 +1,5 @@
+import { isPublicAddress } from '@crossfade/mcp/upstream/address-guard.ts'
+import { fail } from '@crossfade/model/failure.ts'
 import { Type } from 'typebox'
 import type { ApiOptions, GatewayApi } from '../api-parts.ts'
 
@@ -22,7 +24,9 @@ export function operationRoutes(api: GatewayApi, { api: database, catalog, metri
   )
 
   if (metrics === null) return
-  api.get('/metrics', open, async (_request, reply) => {
+  api.get('/metrics', open, async (request, reply) => {
+    // They name services that people imported for themselves, and how much is used.
+    if (isPublicAddress(request.ip.replace(/^::ffff:/i, ''))) throw fail('CF12034', { path: '/metrics' })
     const { contentType, text } = await metrics()
     return reply.type(contentType).send(text)
   })
