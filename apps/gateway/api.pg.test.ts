@@ -19,7 +19,8 @@ before(async () => {
     const key = String(request.headers['x-api-key'] ?? '')
     response.statusCode = key.startsWith('right') ? 200 : key.startsWith('broken') ? 500 : 401
     response.setHeader('content-type', 'application/json')
-    response.end(JSON.stringify({ login: `owner of ${key}` }))
+    // A key that an upstream repeats is taken out of its answers: its length tells keys apart as well.
+    response.end(JSON.stringify({ login: `owner of ${key.length} letters` }))
   })
   authorization = await startAuthorizationServer((uri) => uri.startsWith(gateway.baseUrl))
   const verification = {
@@ -77,7 +78,7 @@ test('SI-10: a key is stored, the instance is told, listed and removed: the four
   assert.equal(stored.body.verification, 'valid')
   assert.match(stored.body.instance.instanceId, /^fig_user_[0-9a-f]{8}_[0-9a-f]{6}$/)
   assert.equal(stored.body.instance.url, `${gateway.baseUrl}/${stored.body.instance.instanceId}/figma/`)
-  assert.equal(stored.body.instance.credential.accountLabel, 'owner of right key')
+  assert.equal(stored.body.instance.credential.accountLabel, 'owner of 9 letters')
   assert.match(stored.body.minted.secret, /^cfi_/)
   for (const snippet of stored.body.minted.snippets) {
     assert.ok(snippet.text.includes(stored.body.minted.secret), snippet.client)
@@ -115,6 +116,10 @@ test('SI-10 SI-09: a wrong key says so and stores nothing; the same key twice is
     audit.body.entries.map(({ action, outcome }: { action: string; outcome: string }) => `${action} ${outcome}`),
     ['instance.replace done', 'instance.confirm done', 'instance.connect done'],
   )
+  // What an entry is about has the name that people know.
+  const named = await ben.call('GET', `/user/audit?subject=${first.body.minted.token.id}`)
+  const subjectNames = [...audit.body.entries, ...named.body.entries].map((entry) => entry.subjectName)
+  assert.deepEqual(subjectNames, ['FIGMA', 'FIGMA', 'FIGMA', 'default of FIGMA'])
   const rest = await ben.call('GET', `/user/audit?before=${audit.body.next}`)
   assert.ok(rest.body.entries.some(({ details }: { details: { code?: string } }) => details.code === 'CF12010'))
   assert.ok(!JSON.stringify([audit.body, rest.body]).includes('key of'))
@@ -137,7 +142,8 @@ test('SI-10: unknown services, malformed bodies and unknown paths are problems w
     ['GET', '/services?limit=100000', undefined, 400, 'CF12033'],
     ['GET', '/user/audit?before=x', undefined, 400, 'CF12033'],
     ['GET', '/nothing', undefined, 404, 'CF12034'],
-    ['POST', '/imports', { text: '{}' }, 403, 'CF12031'],
+    ['POST', '/imports', { text: '{}', audience: 'everybody' }, 403, 'CF12031'],
+    ['POST', '/imports', { text: '{}' }, 501, 'CF12036'],
   ]
   for (const [method, path, body, status, code] of cases) {
     const answer = await cid.call(method, path, body)
@@ -239,7 +245,7 @@ test('SI-12: a tool is tried with the caller’s own key; settings hide it; wron
   const seen = upstream.received.length
   const called = await gus.call('POST', path, { arguments: {} })
   assert.equal(called.status, 200, JSON.stringify(called.body))
-  assert.ok(JSON.stringify(called.body.result).includes('owner of right key of gus'))
+  assert.ok(JSON.stringify(called.body.result).includes('owner of 16 letters'))
   assert.equal(upstream.received[seen]!.headers['x-api-key'], 'right key of gus')
   assert.equal(gateway.recorded.at(-1)!.endpoint, 'whoami')
   const wrong = await gus.call('POST', path, { arguments: { verbose: 'perhaps' } })

@@ -40,6 +40,7 @@ export async function createApiToken(
   api: Pool,
   proof: UserProof,
   wanted: NewApiToken,
+  sourceIp?: string,
 ): Promise<{ token: ApiToken; secret: string }> {
   if (proof.kind !== 'session') throw fail('CF12302')
   checkWanted(wanted)
@@ -56,7 +57,8 @@ export async function createApiToken(
        VALUES ($1, $2, $3, $4, now() + $5 * interval '1 day') RETURNING ${columns}`,
       [userId, wanted.name.trim(), hash, [...new Set(wanted.scopes)], wanted.expiresInDays],
     )
-    await audit(client, { action: 'api_token.create', subject: made.rows[0]!.id, outcome: 'done' })
+    const { id } = made.rows[0]!
+    await audit(client, { action: 'api_token.create', subject: id, outcome: 'done', ...from(sourceIp) })
     return toToken(made.rows[0]!)
   })
   return { token, secret }
@@ -73,15 +75,19 @@ export function listApiTokens(api: Pool, proof: UserProof): Promise<ApiToken[]> 
 }
 
 /** Ends a token of the user's at once. Idempotent; CF12303 when the user has no such token. Not reversible. */
-export function revokeApiToken(api: Pool, proof: UserProof, id: string): Promise<void> {
+export function revokeApiToken(api: Pool, proof: UserProof, id: string, sourceIp?: string): Promise<void> {
   return asUser(api, proof, async (client) => {
     const done = await client.query(
       'UPDATE api_tokens SET revoked_at = coalesce(revoked_at, now()) WHERE id::text = $1',
       [id],
     )
     if (done.rowCount === 0) throw fail('CF12303')
-    await audit(client, { action: 'api_token.revoke', subject: id, outcome: 'done' })
+    await audit(client, { action: 'api_token.revoke', subject: id, outcome: 'done', ...from(sourceIp) })
   })
+}
+
+function from(sourceIp: string | undefined): { sourceIp?: string } {
+  return sourceIp === undefined ? {} : { sourceIp }
 }
 
 /** What the token that opened this transaction may do; nothing when it isn't the user's. */

@@ -67,13 +67,15 @@ export async function endApplication(accounts: Pool, userId: UserId, id: string)
   try {
     await client.query('BEGIN')
     // A trigger ends the tokens with it, and tells of them.
-    const { rows } = await client.query<{ client_id: string }>(
-      'DELETE FROM oauth_consents WHERE id = $1 AND user_id = $2 RETURNING client_id',
+    const { rows } = await client.query<{ client_id: string; name: string | null }>(
+      `DELETE FROM oauth_consents o WHERE id = $1 AND user_id = $2
+       RETURNING client_id, (SELECT name FROM oauth_clients c WHERE c.client_id = o.client_id) AS name`,
       [id, userId],
     )
-    const clientId = rows[0]?.client_id
-    if (clientId === undefined) throw fail('CF12043')
-    await audit(client, { action: 'oauth.revoke', subject: clientId, outcome: 'done', userId })
+    const ended = rows[0]
+    if (!ended) throw fail('CF12043')
+    const details = ended.name === null ? {} : { name: ended.name }
+    await audit(client, { action: 'oauth.revoke', subject: ended.client_id, details, outcome: 'done', userId })
     await client.query('COMMIT')
   } catch (error) {
     await client.query('ROLLBACK').catch((trouble: Error) => {

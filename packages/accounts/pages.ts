@@ -47,7 +47,8 @@ export function page(status: number, title: string, body: string, formTargets: r
       'content-security-policy': policy.join('; '),
       'x-frame-options': 'DENY',
       'x-content-type-options': 'nosniff',
-      'referrer-policy': 'no-referrer',
+      // Not `no-referrer`: with it browsers name no origin in a form's POST, and ours is refused as a foreign one.
+      'referrer-policy': 'same-origin',
       'cache-control': 'no-store',
     },
   })

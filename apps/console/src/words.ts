@@ -61,13 +61,16 @@ export function percent(share: number): string {
 
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
 const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' })
+const dayOfYear = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })
 
-/** Time of day; with the date when it was not today. */
+/** Time of day; with the date when it is not today, and the year when it is another. */
 export function moment(iso: string | null): string {
   if (iso === null) return '–'
   const at = new Date(iso)
-  const today = at.toDateString() === new Date().toDateString()
-  return today ? clock.format(at) : `${day.format(at)}, ${clock.format(at)}`
+  const now = new Date()
+  if (at.toDateString() === now.toDateString()) return clock.format(at)
+  const date = at.getFullYear() === now.getFullYear() ? day : dayOfYear
+  return `${date.format(at)}, ${clock.format(at)}`
 }
 
 /** How long ago a moment was. `now`: milliseconds since 1970. */

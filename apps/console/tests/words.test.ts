@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ago, bytes, count, duration, milliseconds, percent, statusText } from '../src/words.ts'
+import { ago, bytes, count, duration, milliseconds, moment, percent, statusText } from '../src/words.ts'
 
 const cases: readonly (readonly [string, string])[] = [
   [bytes(null), '–'],
@@ -34,6 +34,12 @@ const cases: readonly (readonly [string, string])[] = [
 
 test('numbers and times are written so that none reads as another: no `60 s`, no `1000 KB`, no 100 % before the end', () => {
   for (const [written, wanted] of cases) assert.equal(written, wanted)
+})
+
+test('a day of another year is told with its year: a token that ends in a year must not read as one that ends today', () => {
+  const year = new Date().getFullYear() + 1
+  assert.match(moment(`${year}-07-01T12:00:00Z`), new RegExp(`^\\d+ \\w+ ${year}, `))
+  assert.match(moment(new Date().toISOString()), /^\d\d:\d\d:\d\d$/)
 })
 
 test('the status says where it goes', () => {

@@ -47,7 +47,7 @@ export const NewApiTokenSchema = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: 100 }),
     scopes: Type.Optional(Type.Array(word(apiTokenScopes), { minItems: 1, maxItems: 2, uniqueItems: true })),
-    expiresInDays: Type.Optional(nullable(Type.Integer({ minimum: 1, maximum: 3650 }))),
+    expiresInDays: Type.Optional(nullable(Type.Integer({ minimum: 1, maximum: 366 }))),
   },
   { title: 'NewApiToken', additionalProperties: false },
 )
@@ -81,7 +81,7 @@ export const UsageSchema = Type.Object(
     to: TimeSchema,
     by: word(['hour', 'day'] as const),
     totals: Type.Object(figures),
-    services: Type.Array(Type.Object({ serviceType: Type.String(), ...figures })),
+    services: Type.Array(Type.Object({ serviceType: Type.String(), displayName: Type.String(), ...figures })),
     /** One per service and period that saw a request; in order of time. */
     series: Type.Array(Type.Object({ at: TimeSchema, serviceType: Type.String(), ...figures })),
   },
@@ -106,6 +106,7 @@ export const AuditSchema = Type.Object(
         at: TimeSchema,
         action: Type.String({ description: '`instance.connect`' }),
         subject: Type.String(),
+        subjectName: nullable(Type.String({ description: 'What people call it; null: it is gone, or has no name.' })),
         outcome: word(['done', 'refused'] as const),
         actor: Type.String(),
         details: AnyObject,

@@ -8,7 +8,7 @@ import { readInstances } from '@crossfade/mcp/instances/instance-record.ts'
 import { type UsageSummary, usageByService, usageOverTime, usageTotals } from '@crossfade/mcp/usage/queries.ts'
 import { asUser } from '@crossfade/mcp-database/as-user.ts'
 import { fail } from '@crossfade/model/failure.ts'
-import { parseServiceType } from '@crossfade/model/platform-ids.ts'
+import { parseServiceType, type ServiceType } from '@crossfade/model/platform-ids.ts'
 import { Type } from 'typebox'
 import type { ApiOptions, GatewayApi } from '../api-parts.ts'
 import {
@@ -38,6 +38,10 @@ const plottedServicesMax = 12
 
 /** The caller: who it is, what it used, what it did, its API tokens. */
 export function accountRoutes(api: GatewayApi, options: ApiOptions): void {
+  /** What people call a service; its type where it is no longer served. */
+  const nameOf = (serviceType: string) =>
+    options.catalog().services.get(serviceType as ServiceType)?.config.displayName ?? serviceType
+
   api.get(
     '/session',
     {
@@ -108,7 +112,11 @@ export function accountRoutes(api: GatewayApi, options: ApiOptions): void {
           to: new Date(toMs).toISOString(),
           by,
           totals: figures(totals),
-          services: services.map((service) => ({ serviceType: service.serviceType, ...figures(service) })),
+          services: services.map((service) => ({
+            serviceType: service.serviceType,
+            displayName: nameOf(service.serviceType),
+            ...figures(service),
+          })),
           series,
         }
       })
@@ -126,7 +134,7 @@ export function accountRoutes(api: GatewayApi, options: ApiOptions): void {
         response: { 200: AuditSchema, ...problems },
       },
     },
-    ({ query, asking }) => asUser(options.api, asking!.proof, (client) => readAudit(client, query)),
+    ({ query, asking }) => asUser(options.api, asking!.proof, (client) => readAudit(client, query, nameOf)),
   )
 
   api.get(
@@ -153,12 +161,10 @@ export function accountRoutes(api: GatewayApi, options: ApiOptions): void {
         response: { 201: MintedApiTokenSchema, ...problems },
       },
     },
-    async ({ body, asking }, reply) => {
-      const { token, secret } = await createApiToken(options.api, asking!.proof, {
-        name: body.name,
-        scopes: body.scopes ?? ['read', 'write'],
-        expiresInDays: body.expiresInDays ?? null,
-      })
+    async ({ body, asking, ip }, reply) => {
+      const { name, scopes = ['read', 'write'], expiresInDays = null } = body
+      const wanted = { name, scopes, expiresInDays }
+      const { token, secret } = await createApiToken(options.api, asking!.proof, wanted, ip)
       return reply.status(201).send({ token: tokenOf(token), secret })
     },
   )
@@ -174,8 +180,8 @@ export function accountRoutes(api: GatewayApi, options: ApiOptions): void {
         response: { 204: Type.Null({ description: 'Done.' }), ...problems },
       },
     },
-    async ({ params, asking }, reply) => {
-      await revokeApiToken(options.api, asking!.proof, params.id)
+    async ({ params, asking, ip }, reply) => {
+      await revokeApiToken(options.api, asking!.proof, params.id, ip)
       return reply.status(204).send(null)
     },
   )
@@ -195,7 +201,7 @@ export function accountRoutes(api: GatewayApi, options: ApiOptions): void {
       const instances = new Map(
         (await asUser(options.api, asking!.proof, (client) => readInstances(client, null))).map((record) => [
           record.instanceId as string,
-          options.catalog().services.get(record.serviceType)?.config.displayName ?? record.serviceType,
+          nameOf(record.serviceType),
         ]),
       )
       return {

@@ -62,8 +62,8 @@ export function importRoutes(api: GatewayApi, options: ApiOptions): void {
       const acting = actingOf(request)
       const { audience = 'me', fileName = 'the import', replace = false, text, serviceType: wished } = body
       const { userId, role } = request.asking!
-      if (options.imports === null) throw fail('CF12036', { reason: 'it takes in no services' })
       if (audience === 'everybody' && role !== 'admin') throw fail('CF12031', { needed: 'the role admin' })
+      if (options.imports === null) throw fail('CF12036', { reason: 'it takes in no services' })
       await asUser(options.api, acting.proof, refuseTooManyAttempts)
       const wish = { text, fileName, audience, replace, ...(wished === undefined ? {} : { serviceType: wished }) }
       const serviceType = await options.imports.take(userId, wish).catch(async (error: unknown) => {

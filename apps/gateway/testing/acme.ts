@@ -30,6 +30,10 @@ export async function startAcme(serviceType = 'acme', port = 65_101): Promise<Ac
     }
     if (account === undefined) return answer(401, { message: 'unknown key' })
     if (request.url === '/v1/me') return answer(200, { login: account })
+    if (request.url!.endsWith('/label')) {
+      response.writeHead(200, { 'content-type': 'image/png' }).end(labelPng)
+      return
+    }
     answer(200, { account, url: request.url, amount: 12.5 })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -94,4 +98,20 @@ const operations = [
     ],
     destructive: true,
   },
+  {
+    name: 'get_label',
+    description: 'Draws the label of one order.',
+    method: 'GET',
+    path: '/orders/{id}/label',
+    parameters: [
+      { name: 'id', in: 'path', required: true, schema: { type: 'string' }, description: 'Number of the order' },
+    ],
+    readOnly: true,
+  },
 ]
+
+/** Two by two pixels. */
+const labelPng = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAFklEQVR4nGP8z8DAwMDAxMDAwMDAAAANHQEDasKb6QAAAABJRU5ErkJggg==',
+  'base64',
+)

@@ -6,7 +6,7 @@ import { useTitle } from '../state/use-title.ts'
 export function UnknownPage({ path, home }: { path: string; home: Route }) {
   useTitle('No such page')
   return (
-    <Empty title="There is no such page">
+    <Empty title="There is no such page" isPage>
       <p>
         <code>{path}</code> leads nowhere. <a {...linkTo(home)}>All {home.page}</a>
       </p>

@@ -76,14 +76,24 @@ export function Figure({
 }
 
 /** What stands where there is nothing to show: why, and what comes. */
-export function Empty({ title, children }: { title: string; children?: ReactNode }) {
+export function Empty({
+  title,
+  children,
+  isPage = false,
+}: {
+  title: string
+  children?: ReactNode
+  /** The page has no other title. */
+  isPage?: boolean
+}) {
+  const Heading = isPage ? 'h1' : 'h2'
   return (
     <div className="empty">
       <svg viewBox="0 0 64 32" width="96" height="48" aria-hidden="true">
         <path d="M2 24C24 24 40 8 62 8" />
         <path d="M2 8C24 8 40 24 62 24" className="second" />
       </svg>
-      <h3>{title}</h3>
+      <Heading>{title}</Heading>
       {children !== undefined && <div className="empty-text">{children}</div>}
     </div>
   )
@@ -96,11 +106,21 @@ export function Trouble({ error }: { error: unknown }) {
   return (
     <div className="trouble" role="alert">
       <div className="trouble-head">
-        <code>{problem.code}</code> {problem.message}
+        <code>{problem.code}</code> {withCode(problem.message)}
       </div>
-      <div className="trouble-remedy">→ {problem.remedy}</div>
+      <div className="trouble-remedy">→ {withCode(problem.remedy)}</div>
     </div>
   )
+}
+
+/** A sentence in which what stands between backticks is code. */
+export function withCode(text: string): ReactNode {
+  return text.split('`').map((piece, at, all) => {
+    // The pieces at odd places stood between two backticks; the last one has none behind it.
+    if (at % 2 === 0 || at === all.length - 1) return piece
+    // biome-ignore lint/suspicious/noArrayIndexKey: the pieces of a sentence never change their order
+    return <code key={at}>{piece}</code>
+  })
 }
 
 /** A field that narrows a long table; a short one needs none. */

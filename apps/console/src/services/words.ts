@@ -52,6 +52,19 @@ export function deedWord(action: string): string {
   return deeds[action] ?? action.replaceAll(/[._]/g, ' ')
 }
 
+const actors: Readonly<Record<string, string>> = { user: 'you', accounts: 'you, signing in', keeper: 'the server' }
+
+/** Who did an entry's deed. */
+export function actorWord(actor: string): string {
+  return actors[actor] ?? actor
+}
+
+/** What a deed is about where the name of one thing would tell nothing. */
+export function subjectWord(action: string): string | null {
+  if (action === 'session.create') return 'this console'
+  return action === 'password.change' ? 'your account' : null
+}
+
 /** Categories that are no ordinary words. */
 const categories: Readonly<Record<string, string>> = { ai: 'AI', crm: 'CRM' }
 

@@ -4,7 +4,7 @@ import { Badge, Card, Empty, Loading, Trouble } from '../../parts/basics.tsx'
 import { useTitle } from '../../state/use-title.ts'
 import { moment } from '../../words.ts'
 import type { Audit } from '../contract.ts'
-import { deedWord } from '../words.ts'
+import { actorWord, deedWord, subjectWord } from '../words.ts'
 
 const pageEntries = 50
 
@@ -80,7 +80,7 @@ export function AuditPage() {
 }
 
 function Entry({ entry }: { entry: Audit['entries'][number] }) {
-  const hasDetails = Object.keys(entry.details).length > 0
+  const details = { id: entry.subject, ...entry.details }
   return (
     <tr>
       <td data-label="when">
@@ -91,22 +91,26 @@ function Entry({ entry }: { entry: Audit['entries'][number] }) {
       </td>
       <td className="name" data-label="about">
         <span className="audit-subject">
-          <code className="break">{entry.subject}</code>
-          {hasDetails && (
-            <details className="small">
-              <summary>details</summary>
-              <pre>{JSON.stringify(entry.details, null, 2)}</pre>
-            </details>
+          {entry.subjectName === null ? (
+            (subjectWord(entry.action) ?? <code className="break">{entry.subject}</code>)
+          ) : (
+            <span className="break">{entry.subjectName}</span>
           )}
+          <details className="small">
+            <summary>details</summary>
+            <pre>{JSON.stringify(details, null, 2)}</pre>
+          </details>
         </span>
       </td>
       <td data-label="outcome">
         <Badge tone={entry.outcome === 'done' ? 'good' : 'bad'}>{entry.outcome}</Badge>
       </td>
       <td className="name" data-label="by">
-        <span className="break">{entry.actor}</span>
+        {actorWord(entry.actor)}
       </td>
-      <td data-label="from">{entry.sourceIp ? <code>{entry.sourceIp}</code> : <span className="muted">–</span>}</td>
+      <td className={entry.sourceIp === null ? 'blank' : ''} data-label="from">
+        {entry.sourceIp ? <code>{entry.sourceIp}</code> : <span className="muted">–</span>}
+      </td>
     </tr>
   )
 }

@@ -225,8 +225,10 @@ function Nothing({ connected, onShowAll }: { connected: boolean; onShowAll: () =
     </Empty>
   ) : (
     <Empty title="No service matches">
-      <p>Try fewer letters or another category. An administrator can import any API that has an OpenAPI description:</p>
-      <pre>npx crossfade mcp import openapi.yaml</pre>
+      <p>
+        Try fewer letters or another category. Any API that has an OpenAPI description can be{' '}
+        <a {...linkTo({ page: 'imports' })}>imported</a>, and any remote MCP server.
+      </p>
     </Empty>
   )
 }

@@ -34,7 +34,7 @@ export function HealthPage() {
       <header className="page-head">
         <div>
           <h1>Health</h1>
-          <p className="muted">{data && summaryOf(data)}</p>
+          <p className="muted">{data ? summaryOf(data) : 'Whether the services answer, as the server last saw it.'}</p>
         </div>
         <input
           type="search"
@@ -91,14 +91,16 @@ export function HealthPage() {
                       <td data-label="state">
                         <Badge tone={healthWord[health.state].tone}>{healthWord[health.state].text}</Badge>
                       </td>
-                      <td className="number" data-label="answers in">
+                      <td className={`number${health.responseTimeMs === null ? ' blank' : ''}`} data-label="answers in">
                         {milliseconds(health.responseTimeMs)}
                       </td>
-                      <td className="number" data-label="uptime">
+                      <td className={`number${health.uptimePercentage === null ? ' blank' : ''}`} data-label="uptime">
                         {health.uptimePercentage === null ? '–' : percent(health.uptimePercentage / 100)}
                       </td>
-                      <td data-label="checked">{ago(health.lastCheckAt, now)}</td>
-                      <td className="name" data-label="why">
+                      <td className={health.lastCheckAt === null ? 'blank' : ''} data-label="checked">
+                        {ago(health.lastCheckAt, now)}
+                      </td>
+                      <td className={`name${health.message === null ? ' blank' : ''}`} data-label="why">
                         {health.message ?? <span className="muted">–</span>}
                       </td>
                     </tr>

@@ -7,7 +7,7 @@ import { ago, count } from '../../words.ts'
 import type { Instance } from '../contract.ts'
 import { Avatar } from '../parts/avatar.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
-import { healthWord, plural, stateWord } from '../words.ts'
+import { healthWord, stateWord } from '../words.ts'
 
 const refreshMs = 10_000
 
@@ -26,9 +26,7 @@ export function InstancesPage() {
       <header className="page-head">
         <div>
           <h1>Instances</h1>
-          <p className="muted">
-            {instances ? `${plural(instances.length, 'service')} connected, each with an address of its own.` : ' '}
-          </p>
+          <p className="muted">The services that you are connected to, each with an address of its own.</p>
         </div>
         <a className="button button-primary button-link" {...linkTo({ page: 'services' })}>
           Connect a service
@@ -94,7 +92,9 @@ function InstanceRow({ instance, now }: { instance: Instance; now: number }) {
       <td data-label="health">
         <Badge tone={health.tone}>{health.text}</Badge>
       </td>
-      <td data-label="account">{instance.credential.accountLabel ?? <span className="muted">–</span>}</td>
+      <td className={instance.credential.accountLabel === null ? 'blank' : ''} data-label="account">
+        {instance.credential.accountLabel ?? <span className="muted">–</span>}
+      </td>
       <td className="number" data-label="tokens">
         {count(instance.tokens)}
       </td>

@@ -1,4 +1,5 @@
 import { type ReactNode, useEffect, useRef, useState } from 'react'
+import { call } from '../../api/client.ts'
 import { Badge, Card, Empty, Loading, Trouble } from '../../parts/basics.tsx'
 import { goToPath, linkTo, type ServiceTab, serviceTabs } from '../../router.ts'
 import { useSay } from '../../state/toasts.tsx'
@@ -217,7 +218,7 @@ function NoService({ error }: { error: unknown }) {
   return (
     <>
       <Trouble error={error} />
-      <Empty title="This service can’t be shown">
+      <Empty title="This service can’t be shown" isPage>
         <p>
           <a {...linkTo({ page: 'services' })}>All services</a>
         </p>
@@ -238,7 +239,7 @@ function useReturn(path: string, isConnected: boolean, onMinted: (token: MintedT
     if (!wantsToken || !isConnected || begun.current) return
     begun.current = true
     const first = async () => {
-      const { tokens } = await (await fetch(`/api/v1${path}/instance/tokens`)).json()
+      const { tokens } = await call<{ tokens: readonly unknown[] }>(`${path}/instance/tokens`)
       // A link to this page must not make tokens for who is connected already.
       if (tokens.length === 0) onMinted(await write<MintedToken>('POST', `${path}/instance/tokens`, {}))
     }

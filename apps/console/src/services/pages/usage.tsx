@@ -40,8 +40,10 @@ export function UsagePage() {
             onChange={(event) => setChosen(event.target.value)}
           >
             <option value="">all services</option>
-            {services.map(({ serviceType }) => (
-              <option key={serviceType}>{serviceType}</option>
+            {services.map(({ serviceType, displayName }) => (
+              <option key={serviceType} value={serviceType}>
+                {displayName}
+              </option>
             ))}
           </select>
           <div className="segments">
@@ -88,7 +90,7 @@ export function UsagePage() {
                 <tr key={service.serviceType}>
                   <td className="name" data-label="service">
                     <a {...linkTo({ page: 'service', serviceType: service.serviceType, tab: 'usage' })}>
-                      {service.serviceType}
+                      {service.displayName}
                     </a>
                   </td>
                   <td className="number" data-label="requests">

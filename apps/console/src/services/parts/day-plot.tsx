@@ -5,6 +5,8 @@ import 'uplot/dist/uPlot.min.css'
 export interface DayLine {
   readonly label: string
   readonly values: readonly (number | null)[]
+  /** A colour's name in the palette; without one the next of a row. */
+  readonly colour?: string
 }
 
 const plotHeight = 190
@@ -108,11 +110,11 @@ function optionsOf(
     ],
     series: [
       { label: 'at', value: (_plot, value) => (value === null ? '–' : time(value)) },
-      ...lines.map(({ label }, index) => ({
+      ...lines.map(({ label, colour: own }, index) => ({
         label,
-        stroke: colour(colours[index % colours.length]!),
+        stroke: colour(own ?? colours[index % colours.length]!),
         width: kind === 'bars' ? 0 : 1.8,
-        ...(bars && { paths: bars, fill: colour(colours[index % colours.length]!) }),
+        ...(bars && { paths: bars, fill: colour(own ?? colours[index % colours.length]!) }),
         points: { show: kind === 'lines', size: 5 },
         spanGaps: true,
         value: (_plot: uPlot, value: number | null) => format(value ?? null),

@@ -84,12 +84,9 @@ export function ImportForm({
       <div className="import-file">
         <input
           ref={picker}
-          id={`${id}-file`}
-          className="unseen"
           type="file"
-          tabIndex={-1}
+          hidden
           accept=".json,.yaml,.yml,application/json,application/yaml"
-          aria-label="File to import"
           onChange={(event) => void choose(event)}
         />
         <button type="button" className="button" onClick={() => picker.current?.click()}>

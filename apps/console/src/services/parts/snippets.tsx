@@ -1,4 +1,5 @@
 import { type KeyboardEvent, useId, useState } from 'react'
+import { withCode } from '../../parts/basics.tsx'
 import type { Snippet } from '../contract.ts'
 import { CopyButton } from './copy-button.tsx'
 
@@ -41,7 +42,7 @@ export function Snippets({ snippets }: { snippets: readonly Snippet[] }) {
         </div>
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so keys must reach it */}
         <pre tabIndex={0}>{snippet.text}</pre>
-        {snippet.note && <p className="muted small">{snippet.note}</p>}
+        {snippet.note && <p className="muted small">{withCode(snippet.note)}</p>}
       </div>
     </div>
   )

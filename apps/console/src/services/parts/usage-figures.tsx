@@ -20,12 +20,12 @@ export function UsageFigures({ usage, serviceType }: { usage: Usage; serviceType
           values: percentileOver(at, series, serviceType, which),
         }))
       : usage.services.slice(0, linesMax).map((service) => ({
-          label: service.serviceType,
+          label: service.displayName,
           values: percentileOver(at, series, service.serviceType, 'p95Ms'),
         }))
     const amounts = [
-      { label: 'requests', values: requests },
-      { label: 'failed', values: errors },
+      { label: 'requests', values: requests, colour: '--accent' },
+      { label: 'failed', values: errors, colour: '--bad' },
     ]
     return { at, amounts, times }
   }, [usage, series, serviceType])
@@ -33,7 +33,7 @@ export function UsageFigures({ usage, serviceType }: { usage: Usage; serviceType
   const partly = plotted < usage.services.length ? `, the ${plotted} most used services` : ''
   return (
     <>
-      <div className="figures">
+      <div className="figures figures-usage">
         <Figure label="Requests" value={count(totals.requests)} />
         <Figure
           label="Failed"
