@@ -89,6 +89,80 @@ test('SI-02 a schema whose branches contain themselves cannot keep the worker bu
   assert.equal(reason(branching, { root: { side: 'left', child: { side: 'right' } } }), null)
 })
 
+test('SI-02 every bound of the schema is told before the upstream is called, naming the argument', () => {
+  const schema = {
+    type: 'object',
+    properties: {
+      code: { type: 'string', pattern: '^[a-z]{2}-\\d+$' },
+      tags: { type: 'array', uniqueItems: true, minItems: 1, maxItems: 4 },
+      price: { type: 'number', multipleOf: 0.01 },
+      map: { type: 'object', minProperties: 1, maxProperties: 2, propertyNames: { pattern: '^[a-z]+$' } },
+      kind: { const: 'one' },
+      size: { type: 'integer', minimum: 1, exclusiveMaximum: 10, multipleOf: 3 },
+      list: { type: 'array', items: { type: 'object', properties: { id: { type: 'string', pattern: '^x' } } } },
+    },
+  }
+  const table: [Record<string, unknown>, string | null][] = [
+    [{ code: 'ab-12' }, null],
+    [{ code: 'AB-12' }, '`code` must match the pattern ^[a-z]{2}-\\d+$'],
+    [{ list: [{ id: 'x1' }, { id: 'y' }] }, '`list[1].id` must match the pattern ^x'],
+    [{ tags: [1, '1', true, null] }, null],
+    [{ tags: [{ a: 1, b: [2] }, { a: 1, b: [3] }, '{"a":1}', { a: 1 }] }, null],
+    [{ tags: ['a', 'b', 'a'] }, '`tags` must not have the same element twice'],
+    [
+      {
+        tags: [
+          { a: 1, b: [2] },
+          { b: [2], a: 1 },
+        ],
+      },
+      '`tags` must not have the same element twice',
+    ],
+    [{ tags: [] }, '`tags` must NOT have fewer than 1 items'],
+    [{ tags: [1, 2, 3, 4, 5] }, '`tags` must NOT have more than 4 items'],
+    [{ price: 19.99 }, null],
+    [{ price: 123_456_789.01 }, null],
+    [{ price: 19.995 }, '`price` must be a multiple of 0.01'],
+    [{ size: 4 }, '`size` must be a multiple of 3'],
+    [{ size: 12 }, '`size` must be < 10'],
+    [{ map: {} }, '`map` must NOT have fewer than 1 properties'],
+    [{ map: { a: 1, b: 2, c: 3 } }, '`map` must NOT have more than 2 properties'],
+    [{ map: { A: 1 } }, '`map` must match the pattern ^[a-z]+$'],
+    [{ kind: 'two' }, '`kind` must be "one"'],
+  ]
+  for (const [given, expected] of table) assert.equal(reason(schema, given), expected, JSON.stringify(given))
+})
+
+test('SI-02 a pattern that its own example breaks, or of another dialect, says nothing about arguments', () => {
+  const patterns: [string, object][] = [
+    ['^firewall$', { examples: ['firewall123'] }],
+    ['^[0-9]+$', { default: 'none' }],
+    ['/^[a-z]+$/', {}],
+    ['^[[:alpha:]]+$', {}],
+    ['^(?=.*[a-z]).+$', {}],
+    ['^(.)\\1$', {}],
+    [`^${'a'.repeat(2_000)}$`, {}],
+  ]
+  for (const [pattern, others] of patterns) {
+    const schema = { type: 'object', properties: { a: { type: 'string', pattern, ...others } } }
+    assert.equal(reason(schema, { a: '?!' }), null, pattern)
+  }
+})
+
+test('SI-02 what would take long is left to the upstream: long texts, many elements, many patterns', () => {
+  const slow = { type: 'object', properties: { a: { type: 'string', pattern: '^[a-z]*[a-z]*[a-z]*$' } } }
+  assert.equal(reason(slow, { a: '!' }), '`a` must match the pattern ^[a-z]*[a-z]*[a-z]*$')
+  assert.equal(reason(slow, { a: `${'a'.repeat(5_000)}!` }), null)
+  const numbers = Array.from({ length: 200_000 }, (_, index) => index % 100_000)
+  const unique = { type: 'object', properties: { a: { type: 'array', uniqueItems: true } } }
+  assert.equal(reason(unique, { a: numbers }), null)
+  assert.equal(reason(unique, { a: numbers.slice(0, 100).concat(7) }), '`a` must not have the same element twice')
+  const each = { type: 'object', properties: { a: { type: 'array', items: { type: 'string', pattern: '^[a-z]*$' } } } }
+  assert.match(reason(each, { a: ['ok', '!'] })!, /`a\[1\]`/)
+  const long = Array.from({ length: 2_000 }, () => 'a'.repeat(100))
+  assert.equal(reason(each, { a: [...long, `${long[0]}!`] }), null)
+})
+
 test('SI-02 formats are annotations, as the dialect has it', () => {
   assert.equal(reason({ type: 'object', properties: { at: { type: 'string', format: 'date' } } }, { at: 'soon' }), null)
 })

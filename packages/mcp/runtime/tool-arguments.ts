@@ -3,6 +3,7 @@ import type { JsonSchema } from '@crossfade/catalog/catalog.ts'
 import { fail, reasonOf } from '@crossfade/model/failure.ts'
 import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js'
 import { argumentLibrary } from '../upstream/call-libraries.ts'
+import { addBoundedKeywords, boundedKeywords, newBudget } from './bounded-keywords.ts'
 
 /** Compiled schemas kept in a worker; the longest unused go first. */
 const compiledSchemasMax = 500
@@ -18,12 +19,14 @@ export interface ArgumentCheck {
 }
 
 /**
- * Makes a check by JSON Schema 2020-12. Formats are annotations, as the dialect has it. Patterns and the uniqueness of elements are left to the upstream: a regular expression that
- * a stranger wrote, or a long list compared with itself, could block a worker that everybody shares.
+ * Makes a check by JSON Schema 2020-12. Formats are annotations, as the dialect has it. A pattern is checked where its cost is known to be small, and the
+ * uniqueness of elements up to a number of them: a regular expression that a stranger wrote, or a long list, could block a worker that everybody shares.
+ * The rest is left to the upstream, as are the names of `patternProperties`.
  */
 export function createArgumentCheck(): ArgumentCheck {
   const compiled = new Map<JsonSchema, ValidateFunction>()
   let referencesFollowed = 0
+  let budget = newBudget()
 
   function validator(toolName: string, schema: JsonSchema): ValidateFunction {
     const known = compiled.get(schema)
@@ -34,8 +37,8 @@ export function createArgumentCheck(): ArgumentCheck {
       return known
     }
     // One instance per schema: an instance remembers every schema it has seen.
-    const { Ajv2020 } = argumentLibrary()
-    const ajv = new Ajv2020({
+    const library = argumentLibrary()
+    const ajv = new library.Ajv2020({
       strict: false,
       validateFormats: false,
       // The catalog has checked it; without the meta-schemas an instance is cheap.
@@ -44,6 +47,7 @@ export function createArgumentCheck(): ArgumentCheck {
       logger: false,
     })
     ajv.addKeyword({ keyword: followedKeyword, before: '$ref', schema: false, validate: followed })
+    addBoundedKeywords(ajv, library, () => budget)
     let validate: ValidateFunction
     try {
       validate = ajv.compile(checkable(schema) as JsonSchema)
@@ -59,6 +63,7 @@ export function createArgumentCheck(): ArgumentCheck {
     reasonAgainst(toolName, schema, given) {
       const validate = validator(toolName, schema)
       referencesFollowed = 0
+      budget = newBudget()
       try {
         return validate(given) ? null : reason(validate.errors![0]!, given)
       } catch (error) {
@@ -79,14 +84,19 @@ class TooMuchWork extends Error {}
 /** A keyword of ours beside every reference: counts how often it is followed. */
 const followedKeyword = 'crossfadeFollowed'
 
-/** A copy without what could take long. Where `patternProperties` stood, other members are not judged either. */
+/** A copy with our keywords for those that could take long. Where `patternProperties` stood, other members are not judged either. */
 function checkable(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(checkable)
   if (schema === null || typeof schema !== 'object') return schema
   const hasPatternProperties = 'patternProperties' in schema && isSchemaMap(schema.patternProperties)
   const copy: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(schema)) {
-    if ((key === 'pattern' && typeof value === 'string') || key === 'uniqueItems') continue
+    const ours = boundedKeywords.get(key)
+    // What is no schema's keyword, but a member's name where members are expected, is an object.
+    if (ours !== undefined && typeof value !== 'object') {
+      copy[ours] = value
+      continue
+    }
     if (key === '$ref' || key === '$dynamicRef') copy[followedKeyword] = true
     if (key === 'enum' || key === 'const' || key === 'default' || key === 'examples') copy[key] = value
     else if (key === 'properties' || key === '$defs' || key === 'definitions') copy[key] = eachCheckable(value)

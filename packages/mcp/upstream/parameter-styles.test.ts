@@ -39,7 +39,7 @@ const object = { R: 100, G: 200, B: 150 }
 
 test('SI-04 every style of OpenAPI is written as in its table of examples', () => {
   // https://spec.openapis.org/oas/v3.1.1.html#style-examples; undefined where the table says n/a.
-  const table: [Place, CallParameter['style'], boolean, string?, string?, string?, string?][] = [
+  const table: [Place, CallParameter['style'], boolean, ...(string | undefined)[]][] = [
     ['path', 'matrix', false, ';color', ';color=blue', ';color=blue,black,brown', ';color=R,100,G,200,B,150'],
     ['path', 'matrix', true, ';color', ';color=blue', ';color=blue;color=black;color=brown', ';R=100;G=200;B=150'],
     ['path', 'label', false, undefined, '.blue', '.blue,black,brown', '.R,100,G,200,B,150'],
