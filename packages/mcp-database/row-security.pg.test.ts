@@ -134,6 +134,65 @@ test('SI-14 M03: a user sees and changes rows of their own only, in every table'
   })
 })
 
+test('SI-14 SI-01: what somebody imported is seen, connected to and decided on by them alone', async () => {
+  const all = await platform()
+  const [alice, mallory] = [await all.newUser(), await all.newUser()]
+  const service = `own-${alice.id.slice(0, 8)}`
+  const digest = 'a'.repeat(64)
+  await all.admin.query(
+    `INSERT INTO service_registry (service_type, name, display_name, port, service_config)
+     SELECT $1::text, $1, $1, max(port) + 1, jsonb_build_object('owner', $2::text) FROM service_registry`,
+    [service, alice.id],
+  )
+  await all.admin.query(
+    `INSERT INTO service_imports (service_type, user_id, file_name, findings) VALUES ($1, $2, 'own.yaml', '[]')`,
+    [service, alice.id],
+  )
+  await all.admin.query(
+    `INSERT INTO remote_tool_pins (service_type, tool_name, digest, definition, state) VALUES ($1, 'echo', $2, '{}', 'quarantined')`,
+    [service, digest],
+  )
+  const seen = async (client: pg.ClientBase) => {
+    const counts = []
+    for (const rows of [
+      'service_registry',
+      'service_imports',
+      'list_own_remote_tools($1)',
+      'count_own_waiting_tools()',
+    ])
+      counts.push(
+        (
+          await client.query(
+            `SELECT FROM ${rows} WHERE $1 = $1 AND ${rows.endsWith(')') ? true : 'service_type = $1'}`,
+            [service],
+          )
+        ).rowCount,
+      )
+    return counts
+  }
+  const decide = async (client: pg.ClientBase, what: 'approve' | 'quarantine') =>
+    (await client.query(`SELECT ${what}_own_remote_tool($1, 'echo', $2) AS done`, [service, digest])).rows[0].done
+  await asAttacker(all, mallory.proof, async (client) => {
+    assert.deepEqual(await seen(client), [0, 0, 0, 0])
+    assert.deepEqual([await decide(client, 'approve'), await decide(client, 'quarantine')], [false, false])
+    const connect = `INSERT INTO user_service_instances (instance_id, user_id, service_type, encrypted_api_key) VALUES ('own_user_1', $1, $2, 'x')`
+    await refused(client, connect, [mallory.id, service])
+    // Nor can it be made one's own.
+    await refused(
+      client,
+      `INSERT INTO service_imports (service_type, user_id, file_name, findings) VALUES ('github', $1, 'x', '[]')`,
+      [mallory.id],
+    )
+    await refused(client, 'UPDATE service_imports SET user_id = $1', [mallory.id])
+    await refused(client, `UPDATE service_registry SET service_config = '{}' WHERE service_type = $1`, [service])
+    await refused(client, `SELECT approve_remote_tool($1, 'echo', $2)`, [service, digest])
+  })
+  await asUser(all.pools.api, alice.proof, async (client) => {
+    assert.deepEqual(await seen(client), [1, 1, 1, 1])
+    assert.deepEqual([await decide(client, 'approve'), await decide(client, 'quarantine')], [true, true])
+  })
+})
+
 test('SI-14: an id of another user can not be taken, and a refusal does not tell whether it exists', async () => {
   const all = await platform()
   const [alice, mallory] = [await all.newUser(), await all.newUser()]

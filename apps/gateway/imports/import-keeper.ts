@@ -51,6 +51,7 @@ export function createImportKeeper(home: Home, served: ServedCatalog, keeper: pg
       try {
         await client.query("SELECT pg_advisory_lock(hashtextextended('crossfade_mcp.imports', 0))")
         await catchUp(client)
+        await dropOrphans(client)
         return await work(client)
       } finally {
         await client
@@ -70,6 +71,21 @@ export function createImportKeeper(home: Home, served: ServedCatalog, keeper: pg
   async function catchUp(client: pg.PoolClient): Promise<void> {
     const digest = await readCatalogDigest(client)
     if (digest !== null && digest !== served.catalog.digest) await served.reload()
+  }
+
+  /** Imports of people whose accounts are gone, and those whose worker died before it had written down whose they are. */
+  async function dropOrphans(client: pg.PoolClient): Promise<void> {
+    const { rows } = await client.query<{ service_type: ServiceType }>(
+      `SELECT service_type FROM service_registry r WHERE owner_id IS NOT NULL AND is_available
+         AND NOT EXISTS (SELECT FROM service_imports i WHERE i.service_type = r.service_type)`,
+    )
+    if (rows.length === 0) return
+    for (const { service_type: serviceType } of rows)
+      rmSync(join(home.servicesDirectory, serviceType), { recursive: true, force: true })
+    await serveChanged()
+    await client.query('DELETE FROM remote_tool_pins WHERE service_type = ANY ($1)', [
+      rows.map(({ service_type: serviceType }) => serviceType),
+    ])
   }
 
   async function serveChanged(): Promise<void> {
