@@ -32,20 +32,16 @@ export function parseJsonText<T>(text: string, file: string, schema: TSchema, su
   }
   const problems = explainSchema(schema, value)
   if (problems.length === 0) return { value: value as T, findings: [] }
+  const lineAt = lineFinder(text)
   const findings = problems.map(({ path, reason }) =>
     catalogFinding('CF10002', 'block', subject, {
       file,
       pointer: pointerOf(path),
-      line: lineOf(text, path),
+      line: lineAt(path),
       reason,
     }),
   )
   return { value: null, findings }
-}
-
-/** As `lineFinder`, for one path. */
-export function lineOf(text: string, path: readonly (string | number)[]): number {
-  return lineFinder(text)(path)
 }
 
 /** Finds the line (from 1) on which the value at a path of a JSON or YAML text begins; that of the nearest one above it where it is missing. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -151,6 +151,17 @@ test('SI-08: a KMS is any program that wraps and unwraps; what it does wrong is 
       })
     }),
   )
+  const running = join(directory, 'running')
+  mkdirSync(running)
+  const counted = program(`const { readdirSync, rmSync, writeFileSync } = await import('node:fs')
+writeFileSync('${running}/' + process.pid, '')
+const together = readdirSync('${running}').length
+await new Promise((resolve) => setTimeout(resolve, 100))
+rmSync('${running}/' + process.pid)
+answer(together > 4 ? '!' : flip(request.data))`)
+  // Twelve keys wait; a program that finds more than four at once answers nonsense.
+  const many = commandKeyRing(counted, ['one']).current
+  await Promise.all(Array.from({ length: 12 }, () => many.wrap(dataKey, associated)))
   await assert.rejects(commandKeyRing('/nowhere/at/all', ['one']).current.wrap(dataKey, associated), /CF11011|ENOENT/)
   assert.throws(() => commandKeyRing('x', ['']), { code: 'CF11006' })
 })

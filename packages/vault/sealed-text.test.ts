@@ -86,6 +86,17 @@ test(`SI-08: bits of every part are authenticated, also those in the data key's 
   for (const part of [2, 3, 4]) assert.throws(() => open(parts.with(part, other[part]!).join('.')), { code: 'CF11002' })
 })
 
+test('SI-08: a sealed text has one spelling: other characters for the same bytes are refused', () => {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+  const parts = sealUnder('data-key-1', key, owner, 'four').split('.')
+  for (const part of [3, 4]) {
+    const text = parts[part]!
+    const other = text.slice(0, -1) + alphabet[alphabet.indexOf(text.at(-1)!) + 1]!
+    assert.deepEqual(Buffer.from(other, 'base64url'), Buffer.from(text, 'base64url'))
+    assert.throws(() => open(parts.with(part, other).join('.')), { code: 'CF11001' })
+  }
+})
+
 test('SI-08 M04: a secret opens for its user, instance and service together, and under its key', () => {
   const sealed = sealUnder('data-key-1', key, owner, 'canary canary')
   const others: SecretOwner[] = [

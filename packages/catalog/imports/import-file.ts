@@ -24,6 +24,8 @@ export function writeImported(imported: ImportedService, directory: string, how:
   if (existsSync(folder) && how.replace !== true) throw fail('CF10053', { service: name, directory })
   const partial = join(directory, `.${name}.${process.pid}.partial`)
   const previous = join(directory, `.${name}.${process.pid}.previous.partial`)
+  // A process that was killed, and had this one's id, may have left some.
+  for (const leftover of [partial, previous]) rmSync(leftover, { recursive: true, force: true })
   try {
     for (const { path, content } of imported.files) {
       const file = join(partial, path.slice(name.length + 1))

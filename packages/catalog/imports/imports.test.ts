@@ -216,7 +216,11 @@ test('a service is replaced only when that is asked for, and nothing of the old 
   const folder = writeImported(imported, directory.path)
   directory.write('bare/old.txt', 'old')
   assert.throws(() => writeImported(imported, directory.path), { code: 'CF10053' })
+  // A process of the same id was killed in the middle of it: its leftovers are in nobody's way, and in nothing new.
+  directory.write(`.bare.${process.pid}.partial/operations.json`, 'left')
+  directory.write(`.bare.${process.pid}.previous.partial/config.json`, 'left')
   writeImported(imported, directory.path, { replace: true })
+  assert.deepEqual(readdirSync(folder).sort(), ['config.json', 'openapi.json'])
   assert.equal(existsSync(join(folder, 'old.txt')), false)
   assert.deepEqual(readdirSync(directory.path), ['bare'])
 })

@@ -23,7 +23,7 @@ export const importedToolsMax = 20
 /** Ids that stand twice are told one by one up to here. */
 const clashesMax = 20
 /** What may stand for a variable of a URL: nothing that could lead to another host or path. */
-export const variablePattern = '^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?$'
+const variablePattern = '^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?$'
 
 /**
  * The service that an OpenAPI 2.0, 3.0 or 3.1 document describes, with what could not be found out as findings. Pure: nothing is
@@ -86,7 +86,7 @@ function serverOf(
         name,
         {
           label: name.slice(0, 100) || 'variable',
-          pattern: choices.length > 0 ? `^(?:${choices.map(escaped).join('|')})$` : variablePattern,
+          pattern: patternOf(choices),
           ...(fallback ? { default: fallback } : {}),
           ...(help ? { help } : {}),
         },
@@ -96,8 +96,10 @@ function serverOf(
   return { baseUrl, variables }
 }
 
-function escaped(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
+/** What may stand for a variable that has these choices; where it has none, `variablePattern`. */
+export function patternOf(choices: readonly string[]): string {
+  if (choices.length === 0) return variablePattern
+  return `^(?:${choices.map((choice) => choice.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')).join('|')})$`
 }
 
 function descriptionOf(text: string, title: string, operations: number): string {

@@ -12,7 +12,7 @@ import {
   needsLook,
   serviceTypeOf,
 } from './imported-service.ts'
-import { variablePattern } from './openapi.ts'
+import { patternOf } from './openapi.ts'
 
 /** Names that say nothing of the server. */
 const emptyNames = new Set(['mcp', 'server', 'mcp-server', 'remote', 'api'])
@@ -186,13 +186,9 @@ function variablesOf(url: string, declared: JsonObject): NonNullable<ServiceConf
     const choices = asArray(variable['choices']).map(String)
     const fallback = asText(variable['default'] ?? variable['value'])
     const help = boundedText(asText(variable['description']), 300)
-    const pattern =
-      choices.length > 0
-        ? `^(?:${choices.map((each) => each.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')).join('|')})$`
-        : variablePattern
     const value = {
       label: name.slice(0, 100),
-      pattern,
+      pattern: patternOf(choices),
       ...(fallback ? { default: fallback } : {}),
       ...(help ? { help } : {}),
     }

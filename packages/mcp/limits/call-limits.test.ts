@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { seededRandom } from '@crossfade/model/seeded-random.ts'
 import { testSeed } from '@crossfade/model/testing/test-seed.ts'
-import { createCallLimits } from './call-limits.ts'
-import { limitSettings, noLimits } from './settings.ts'
+import type { InstanceSession } from '../instances/session.ts'
+import { createCallLimits, idleMsMax, sweepMsMax } from './call-limits.ts'
+import { type LimitOverrides, limitSettings, noLimits } from './settings.ts'
 import { SharedQuotas, sessionOf, setClock } from './testing.ts'
 
 const startMs = Date.UTC(2026, 0, 31, 23, 59, 30)
@@ -79,6 +80,66 @@ test('calls under way are counted until they end, and a refused one is not', asy
   assert.equal(limits.admit(github).admitted, true)
   assert.equal(limits.admit(slack).admitted, true)
   assert.equal(limits.admit(trello).admitted, false, 'ending twice gives no room')
+  await limits.close()
+})
+
+test('limits of a service hold for all its users together, and those of who is named instead of everybody’s', async () => {
+  const users = { [sessionOf(2, 'github').userId]: { concurrentMax: 3 } }
+  const services = {
+    slack: { service: { concurrentMax: 1 } },
+    trello: { instance: { concurrentMax: 1 } },
+  } as unknown as LimitOverrides['services'] & object
+  const limits = createCallLimits({
+    settings: limitSettings({ user: { concurrentMax: 2 }, service: { concurrentMax: 4 }, users, services }, noLimits),
+  })
+  const github = [1, 2, 3].map((user) => sessionOf(user, 'github')) as [
+    InstanceSession,
+    InstanceSession,
+    InstanceSession,
+  ]
+  const admitted = (session: InstanceSession) => limits.admit(session).admitted
+  assert.deepEqual(
+    [1, 2, 3, 4].map(() => admitted(github[1])),
+    [true, true, true, false],
+    'three of the named user',
+  )
+  assert.deepEqual([admitted(github[0]), admitted(github[2])], [true, false], 'four of the service')
+  limits.ended(github[1])
+  assert.equal(admitted(github[2]), true, 'the service has room again')
+  for (const [service, all] of [
+    ['slack', [true, false]],
+    ['trello', [true, true]],
+  ] as const)
+    assert.deepEqual(
+      [4, 5].map((user) => admitted(sessionOf(user, service))),
+      all,
+    )
+  assert.equal(admitted(sessionOf(5, 'trello')), false)
+  await limits.close()
+})
+
+test('keys that are idle are forgotten, but none that anything depends on', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  const clock = setClock(startMs)
+  const settings = limitSettings(
+    { user: { callsPerDayMax: 10 }, instance: { concurrentMax: 5 }, service: { callsPerSecond: 0.001, burstCalls: 2 } },
+    noLimits,
+  )
+  const limits = createCallLimits({ settings, clock, quotas: new SharedQuotas().store(), reportMsMax: 3_600_000 })
+  const session = sessionOf(1, 'github')
+  const sweep = () => {
+    clock.advance(idleMsMax + 1)
+    t.mock.timers.tick(sweepMsMax)
+    return limits.keys
+  }
+  limits.admit(session)
+  assert.equal(sweep(), 3, 'a call is under way')
+  limits.ended(session)
+  assert.equal(sweep(), 2, 'its day is not told of, its bucket not full')
+  await limits.report()
+  assert.equal(sweep(), 1, 'its bucket is not full')
+  clock.advance(1_000_000)
+  assert.equal(sweep(), 0)
   await limits.close()
 })
 

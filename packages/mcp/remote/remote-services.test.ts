@@ -113,6 +113,87 @@ test('the connection speaks to its one endpoint: no other address gets the key',
   }
 })
 
+test('a redirect is followed nowhere, with or without the key', async () => {
+  const [remote, other] = [await startRemoteServer(), await startRemoteServer()]
+  const agent = new Agent()
+  try {
+    const config = testConfig(remote.url, { source: { kind: 'remote-mcp', url: remote.url } })
+    const { fetch } = remoteEndpoint(config, () => testSession(apiKey('remote-key')), agent, 1000)
+    remote.location = other.url
+    for (const status of [301, 302, 303, 307, 308]) {
+      remote.refuse = () => status
+      await assert.rejects(fetch(remote.url, { method: 'POST', body: '{}' }), String(status))
+    }
+    assert.deepEqual(other.requests, [])
+  } finally {
+    await agent.destroy()
+    await remote.close()
+    await other.close()
+  }
+})
+
+const methodsOf = (remote: RemoteServer, from = 0) =>
+  remote.requests.slice(from).map(({ body }) => (body === '' ? '' : (JSON.parse(body).method as string)))
+
+test('a server that has forgotten the session is told of it anew, once; a key that was replaced gets a connection of its own', async () => {
+  await withRemote(async ({ remote, services, config }) => {
+    const session = testSession(apiKey('remote-key'))
+    const service = await services.open(session, config)
+    const tool = service.tool('read')!
+    let forgets = 1
+    remote.refuse = (_, body) => (body.includes('tools/call') && forgets-- > 0 ? 404 : null)
+    assert.equal(textOf(await services.call(callOf(service, tool, { session }))), 'read did')
+    forgets = 2
+    const seen = remote.requests.length
+    assert.notEqual((await services.call(callOf(service, tool, { session }))).errorCode, null)
+    assert.equal(methodsOf(remote, seen).filter((method) => method === 'tools/call').length, 2)
+    remote.refuse = () => null
+    await services.call(callOf(service, tool, { session }))
+    const before = remote.requests.length
+    await services.call(callOf(service, tool, { session }))
+    assert.deepEqual(methodsOf(remote, before), ['tools/call'], 'the connection is kept')
+    const replaced = testSession(apiKey('another-key'), { credentialVersion: 2 })
+    const again = remote.requests.length
+    await services.call(callOf(service, tool, { session: replaced }))
+    assert.notEqual(methodsOf(remote, again)[0], 'tools/call', 'a connection begins with its own greeting')
+    for (const { headers } of remote.requests.slice(again)) assert.equal(headers.authorization, 'Bearer another-key')
+  })
+})
+
+test('a list that is old is served while the server is away, and asked for anew when it is back', async () => {
+  await withRemote(
+    async ({ remote, services, config }) => {
+      const session = testSession(apiKey('remote-key'))
+      const names = async () => (await services.open(session, config)).listed.map(({ name }) => name)
+      assert.deepEqual(await names(), ['read', 'write'])
+      remote.tools = [toolNamed('write')]
+      remote.refuse = () => 503
+      assert.deepEqual(await names(), ['read', 'write'])
+      remote.refuse = () => null
+      assert.deepEqual(await names(), ['write'])
+    },
+    { listMsMax: 0 },
+  )
+})
+
+test('tools whose names no client takes, that come twice, or that are too large are left out', async () => {
+  await withRemote(async ({ remote, services, config }) => {
+    const large = { ...toolNamed('large'), description: 'x'.repeat(70_000) }
+    remote.tools = [
+      toolNamed('good'),
+      toolNamed('with blank'),
+      toolNamed('x'.repeat(65)),
+      toolNamed('good', 'twice'),
+      large,
+    ]
+    const { listed } = await services.open(testSession(apiKey('remote-key')), config)
+    assert.deepEqual(
+      listed.map(({ name, description }) => [name, description]),
+      [['good', 'Does good.']],
+    )
+  })
+})
+
 test('M03 M04 two users of a remote server never share a connection, also with the same key', async () => {
   await withRemote(async ({ remote, services, config }) => {
     remote.answer = (_, { canary }, headers) => `${headers.authorization} ${String(canary)}`

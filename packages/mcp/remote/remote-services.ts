@@ -34,6 +34,7 @@ export interface RemoteServicesOptions extends GuardOptions {
   readonly acceptNewTools?: ReadonlySet<string>
   readonly callMsMax?: number
   readonly responseBytesMax?: number
+  readonly listMsMax?: number
   readonly version?: string
   readonly onQuarantined?: (serviceType: string, tools: readonly DigestedDefinition[]) => void
 }
@@ -63,6 +64,7 @@ type Attempt = { readonly result: CallToolResult } | { readonly error: unknown }
 export function remoteServices(options: RemoteServicesOptions): RemoteServices {
   const msMax = options.callMsMax ?? callMsMax
   const bytesMax = options.responseBytesMax ?? responseBytesMax
+  const believedMs = options.listMsMax ?? listMsMax
   const agent = new Agent({
     connect: guardedConnector(options),
     allowH2: false,
@@ -110,7 +112,7 @@ export function remoteServices(options: RemoteServicesOptions): RemoteServices {
     const { instanceId, credentialVersion } = session
     const known = lists.get(instanceId)
     const isSame = known !== undefined && known.version === credentialVersion && known.config === config
-    if (isSame && performance.now() - known.listedAtMs < listMsMax) return known
+    if (isSame && performance.now() - known.listedAtMs < believedMs) return known
     const key = `${instanceId} ${credentialVersion}`
     let running = listing.get(key)
     if (running === undefined) {

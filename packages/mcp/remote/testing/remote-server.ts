@@ -11,7 +11,9 @@ export interface RemoteServer {
   tools: Tool[]
   readonly requests: { readonly method: string; readonly headers: IncomingHttpHeaders; readonly body: string }[]
   /** Answers instead of the server when it gives a status. */
-  refuse: (headers: IncomingHttpHeaders) => number | null
+  refuse: (headers: IncomingHttpHeaders, body: string) => number | null
+  /** Where redirects lead. */
+  location: string
   /** What a tool answers. */
   answer: (name: string, values: Record<string, unknown>, headers: IncomingHttpHeaders) => Promise<string> | string
   close(): Promise<void>
@@ -26,9 +28,9 @@ export async function startRemoteServer(): Promise<RemoteServer> {
       const body = Buffer.concat(chunks).toString()
       const { method = '', headers } = request
       remote.requests.push({ method, headers, body })
-      const status = remote.refuse(headers)
+      const status = remote.refuse(headers, body)
       if (status !== null) {
-        response.writeHead(status, { location: 'http://127.0.0.1:9/elsewhere' }).end(`refused ${headers.authorization}`)
+        response.writeHead(status, { location: remote.location }).end(`refused ${headers.authorization}`)
         return
       }
       const factory = () => {
@@ -63,6 +65,7 @@ export async function startRemoteServer(): Promise<RemoteServer> {
     tools: [],
     requests: [],
     refuse: () => null,
+    location: 'http://127.0.0.1:9/elsewhere',
     answer: (name) => `${name} did`,
     async close() {
       for (const socket of sockets) socket.destroy()
