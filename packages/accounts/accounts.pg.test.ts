@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test'
 import { openPool } from '@crossfade/mcp-database/pool.ts'
 import { cleanUpAccounts } from './clean-up.ts'
 import { newPerson, startTestAccounts, type TestAccounts, TestBrowser, testPassword } from './testing.ts'
-import { setActive, setPassword } from './users.ts'
+import { listUsers, setActive, setPassword, setRole, userByEmail } from './users.ts'
 
 let platform: TestAccounts
 before(async () => {
@@ -304,6 +304,23 @@ test('an operator sets a password for a user of a legacy platform, who had none 
     await setPassword(pool, 'legacy@example.org', 'set by the operator')
     assert.equal((await browser.signIn('legacy@example.org', 'set by the operator')).status, 200)
     await assert.rejects(setPassword(pool, 'legacy@example.org', 'short'), { code: 'CF12305' })
+  } finally {
+    await pool.end()
+  }
+})
+
+test('an operator lists users, makes one an admin, and switches one off, as the audit log says; addresses are found in any case', async () => {
+  const pool = openPool(platform.urls.accounts, { applicationName: 'test', connectionsMax: 1 })
+  try {
+    const { email } = await newPerson(platform)
+    const id = await userByEmail(pool, ` ${email.toUpperCase()}`)
+    await setRole(pool, id, 'admin')
+    await setActive(pool, id, false)
+    const listed = (await listUsers(pool)).find((user) => user.id === id)
+    assert.deepEqual([listed?.email, listed?.role, listed?.active], [email, 'admin', false])
+    const { rows } = await platform.admin.query('SELECT action FROM audit_log WHERE user_id = $1 ORDER BY id', [id])
+    assert.deepEqual(rows.map(({ action }) => action).slice(-2), ['user.role', 'user.switch_off'])
+    await assert.rejects(userByEmail(pool, 'nobody@example.org'), { code: 'CF12306' })
   } finally {
     await pool.end()
   }

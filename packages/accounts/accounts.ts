@@ -90,7 +90,8 @@ export function createAccounts(options: AccountsOptions): Accounts {
       if (options.sendMail) return library.handler(request)
       return answerJson(501, {
         code: 'MAIL_NOT_CONFIGURED',
-        message: 'This installation sends no mail. Ask its operator to set a new password.',
+        message:
+          'This installation sends no mail. Ask its operator to set a new password (`crossfade mcp users set-password`).',
       })
     }
     if (openPaths.has(key)) return library.handler(request)

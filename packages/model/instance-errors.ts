@@ -217,7 +217,7 @@ export const instanceErrors = {
   },
   CF12306: {
     sentence: 'There is no such user.',
-    remedy: 'See the users in the console under Administration.',
+    remedy: '`crossfade mcp users list` names them.',
     retry: false,
   },
   CF12307: {

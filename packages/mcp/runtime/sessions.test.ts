@@ -60,7 +60,7 @@ test('M03 a session belongs to its instance and user: to everybody else it does 
     { instanceId: 'eve_user_11111111_222222', userId: '00000000-0000-4000-8000-000000000001' },
     // Of the same user: another token, or an access token that may only read.
     { tokenId: '00000000-0000-4000-8000-00000000000a' },
-    { scopes: ['read'] },
+    { scopes: ['read' as const] },
   ]) {
     instance = sampleInstance(talking, other)
     assert.equal((await list(sessionId)).status, 404)

@@ -9,6 +9,7 @@ import { registerRotateKeys } from './rotate-keys.ts'
 import { registerServe } from './serve.ts'
 import { registerServices } from './services.ts'
 import { registerUpstreamClients } from './upstream-clients.ts'
+import { registerUsers } from './users.ts'
 
 /** The commands of the MCP platform, below `crossfade mcp`. */
 export const registerMcp: Register = (program, end) => {
@@ -22,4 +23,5 @@ export const registerMcp: Register = (program, end) => {
   registerProcesses(mcp, end)
   registerQuarantine(mcp)
   registerUpstreamClients(mcp)
+  registerUsers(mcp)
 }
