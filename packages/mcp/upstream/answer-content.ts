@@ -1,9 +1,11 @@
 // An upstream's answer as the content of an MCP result.
 import type { Tool } from '@crossfade/catalog/catalog.ts'
 import type { CallToolResult } from '@modelcontextprotocol/server'
+import { declaredType, jsonText, textOf } from './answer-text.ts'
 import { cutList } from './cut-list.ts'
 import type { AnswerHeaders } from './exchange.ts'
 import { fileKindOf } from './file-kinds.ts'
+import { lessAtOnce, nextPageHint } from './next-page.ts'
 
 /** Text that one result holds at most; a longer list is cut, any other longer text is cut with a note. */
 export const textCharactersMax = 1_000_000
@@ -20,11 +22,11 @@ export function answerResult(
   limits: { readonly textCharactersMax: number; readonly binaryBytesMax: number },
 ): CallToolResult | null {
   if (body.length === 0) return textResult(`${status}: done; the upstream answered nothing more.`)
-  const declared = contentTypeOf(headers)
+  const declared = declaredType(headers)
   const json = declared.type === '' ? looksLikeJson(body) : isJsonType(declared.type)
   if (json) {
-    const result = jsonResult(textOf(body, 'utf-8'), tool, limits.textCharactersMax)
-    if (result !== undefined) return result
+    const result = jsonResult(jsonText(body, declared.charset), tool, limits.textCharactersMax)
+    if (result !== undefined) return result === null ? null : withNextPage(result, headers, tool)
   }
   const binary = json ? null : binaryTypeOf(body, declared.type)
   if (binary !== null) {
@@ -32,26 +34,15 @@ export function answerResult(
     return binaryResult(body, binary, tool, serviceType)
   }
   const text = textOf(body, declared.charset)
-  if (text.length <= limits.textCharactersMax) return textResult(text)
-  const note = `Only the first ${limits.textCharactersMax} of ${text.length} characters are shown: the text is incomplete. ${pagingHint(tool)}`
+  if (text.length <= limits.textCharactersMax) return withNextPage(textResult(text), headers, tool)
+  const note = `Only the first ${limits.textCharactersMax} of ${text.length} characters are shown: the text is incomplete. Ask for ${lessAtOnce(tool)}.`
   return textResult(text.slice(0, limits.textCharactersMax), note)
 }
 
-/** How a caller gets less at once from this tool, by the names of its own arguments. */
-export function pagingHint(tool: Tool): string {
-  const names = [...tool.call.parameters.map(({ argument }) => argument), ...memberNames(tool)]
-  const paging = names.filter((name) =>
-    /^(?:per_?page|page(?:_?size|_?token|_?number)?|limit|count|max_?results|first|after|cursor|offset|start|fields|top|skip)$/i.test(
-      name,
-    ),
-  )
-  return paging.length > 0
-    ? `Ask for less at once with ${paging.slice(0, 5).join(', ')}.`
-    : 'Ask for something narrower.'
-}
-
-function memberNames({ call }: Tool): string[] {
-  return call.body?.kind === 'members' ? call.body.members.map(({ argument }) => argument) : []
+/** With a sentence on how to go on, where the upstream says in its headers that there is more. */
+function withNextPage(result: CallToolResult, headers: AnswerHeaders, tool: Tool): CallToolResult {
+  const hint = nextPageHint(headers, tool)
+  return hint === null ? result : { ...result, content: [...result.content, { type: 'text', text: hint }] }
 }
 
 /** Undefined when the text is no JSON after all; null when it is too large to be cut. */
@@ -65,7 +56,7 @@ function jsonResult(text: string, tool: Tool, charactersMax: number): CallToolRe
   if (text.length > charactersMax) {
     const cut = cutList(value, charactersMax)
     if (cut === null) return null
-    const note = `Only the first ${cut.kept} of ${cut.total} items${cut.where} are shown: the answer is too large. ${pagingHint(tool)}`
+    const note = `Only the first ${cut.kept} of ${cut.total} items${cut.where} are shown: the answer is too large. Ask for ${lessAtOnce(tool)}.`
     return textResult(cut.text, note)
   }
   // Without an output schema any object may be structured content; lists and scalars may not in every revision.
@@ -86,14 +77,6 @@ function binaryResult(body: Buffer, mimeType: string, tool: Tool, serviceType: s
   return { content: [{ type: 'resource', resource: { uri, mimeType, blob: data } }] }
 }
 
-function contentTypeOf(headers: AnswerHeaders): { type: string; charset: string } {
-  const header = headers['content-type']
-  const text = (Array.isArray(header) ? header[0] : header) ?? ''
-  const [type = '', ...parameters] = text.split(';')
-  const charset = parameters.map((part) => /^\s*charset="?([^"\s]+)"?\s*$/i.exec(part)?.[1]).find(Boolean)
-  return { type: type.trim().toLowerCase(), charset: charset ?? 'utf-8' }
-}
-
 function isJsonType(type: string): boolean {
   return type === 'application/json' || type.endsWith('+json') || type === 'text/json' || type === 'text/javascript'
 }
@@ -110,7 +93,7 @@ function binaryTypeOf(body: Buffer, declared: string): string | null {
   const isText = !body.subarray(0, 1024).includes(0) && isUtf8Start(body)
   if (isText) return null
   // Bytes that are no picture are not called one: a client would try to show them.
-  const known = /^(?:image|audio)\/(?:png|jpeg|gif|webp|mpeg|ogg|wav|flac)$/.test(declared)
+  const known = /^(?:image|audio)\/(?:png|jpeg|gif|webp|avif|mpeg|aac|ogg|wav|flac)$/.test(declared)
   return declared === '' || known ? 'application/octet-stream' : declared
 }
 
@@ -130,18 +113,5 @@ function isUtf8Start(body: Buffer): boolean {
     return true
   } catch {
     return false
-  }
-}
-
-function textOf(body: Buffer, charset: string): string {
-  const label = charset.toLowerCase()
-  if (label === 'utf-8' || label === 'utf8' || label === 'us-ascii') {
-    const start = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0
-    return body.toString('utf8', start)
-  }
-  try {
-    return new TextDecoder(label).decode(body)
-  } catch {
-    return body.toString('utf8')
   }
 }

@@ -140,6 +140,9 @@ test('compressed answers are unpacked within the limit: a decompression bomb is 
     response.setHeader('content-type', 'application/json')
     response.setHeader('content-encoding', encoding)
     if (what === 'raw') return response.end(deflateRawSync(text))
+    if (what === 'empty') return response.writeHead(204).end()
+    if (what === 'refused') return response.writeHead(422).end(packers.gzip('{"message":"no such thing"}'))
+    if (what === 'cut') return response.end(packers.gzip(text).subarray(0, -9))
     if (what === 'damaged') return response.end('\u001f\u008bdamaged')
     if (what === 'twice') return response.setHeader('content-encoding', 'gzip, gzip').end(gzipSync(gzipSync(bomb)))
     const pack = packers[encoding as keyof typeof packers] ?? ((plain: string | Buffer) => Buffer.from(plain))
@@ -155,6 +158,9 @@ test('compressed answers are unpacked within the limit: a decompression bomb is 
       }
       assert.deepEqual((await run('/deflate/raw')).result.structuredContent, { hello: 'wörld' })
       assert.equal((await run('/gzip/damaged')).errorCode, 'CF13316')
+      assert.equal((await run('/gzip/cut')).errorCode, 'CF13316')
+      assert.equal(textOf(await run('/gzip/empty')), '204: done; the upstream answered nothing more.')
+      assert.match(textOf(await run('/gzip/refused')), /^CF13335: .*no such thing/)
       assert.equal((await run('/gzip/twice')).errorCode, 'CF13315')
       assert.equal((await run('/rot13/text')).errorCode, 'CF13316')
     },

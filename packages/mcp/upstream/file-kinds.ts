@@ -11,8 +11,14 @@ const kinds: readonly (FileKind & { readonly at: number; readonly bytes: Buffer 
   { type: 'image/jpeg', ending: 'jpg', at: 0, bytes: Buffer.from('ffd8ff', 'hex') },
   { type: 'image/gif', ending: 'gif', at: 0, bytes: Buffer.from('GIF8') },
   { type: 'image/webp', ending: 'webp', at: 8, bytes: Buffer.from('WEBP') },
+  { type: 'image/avif', ending: 'avif', at: 4, bytes: Buffer.from('ftypavif') },
   { type: 'audio/wav', ending: 'wav', at: 8, bytes: Buffer.from('WAVE') },
   { type: 'audio/mpeg', ending: 'mp3', at: 0, bytes: Buffer.from('ID3') },
+  // Frames without a tag before them: MPEG-1 and -2 layer III, AAC in ADTS.
+  ...['fffb', 'fffa', 'fff3', 'fff2'].map((sync) => {
+    return { type: 'audio/mpeg', ending: 'mp3', at: 0, bytes: Buffer.from(sync, 'hex') }
+  }),
+  ...['fff1', 'fff9'].map((sync) => ({ type: 'audio/aac', ending: 'aac', at: 0, bytes: Buffer.from(sync, 'hex') })),
   { type: 'audio/ogg', ending: 'ogg', at: 0, bytes: Buffer.from('OggS') },
   { type: 'audio/flac', ending: 'flac', at: 0, bytes: Buffer.from('fLaC') },
   { type: 'application/pdf', ending: 'pdf', at: 0, bytes: Buffer.from('%PDF-') },

@@ -212,7 +212,16 @@ test('answers become the content that their type and first bytes say', async () 
     lie: ['image/png', Buffer.from('00ff00ff00', 'hex')],
     sound: ['audio/mpeg', Buffer.from('4944330300000000', 'hex')],
     file: ['application/vnd.acme', Buffer.from('00010203', 'hex')],
+    pdf: ['application/pdf', Buffer.from('%PDF-1.7\n\u0000')],
+    frames: ['application/octet-stream', Buffer.from('fffb900000', 'hex')],
+    svg: ['image/svg+xml', '<svg/>'],
     text: ['text/plain; charset=iso-8859-1', Buffer.from('caf\xe9', 'latin1')],
+    shiftJis: ['text/csv; charset="Shift_JIS"', Buffer.from('83658358', 'hex')],
+    marked: ['text/plain', Buffer.from('\ufeffhé', 'utf16le')],
+    unknownCharset: ['text/plain; charset=klingon', 'é'],
+    latinJson: ['application/json; charset=iso-8859-1', Buffer.from('{"a":"caf\xe9"}', 'latin1')],
+    utf8Json: ['application/json; charset=iso-8859-1', '{"a":"café"}'],
+    markedJson: ['application/json', '\ufeff{"a":"é"}'],
     list: ['application/json', '[1,2]'],
     untyped: [null, '{"a":1}'],
     false: ['application/json', 'not json'],
@@ -249,7 +258,23 @@ test('answers become the content that their type and first bytes say', async () 
           },
         ],
       },
+      pdf: {
+        content: [
+          {
+            type: 'resource',
+            resource: { uri: 'crossfade://acme/pdf', mimeType: 'application/pdf', blob: 'JVBERi0xLjcKAA==' },
+          },
+        ],
+      },
+      frames: { content: [{ type: 'audio', data: '//uQAAA=', mimeType: 'audio/mpeg' }] },
+      svg: { content: [{ type: 'text', text: '<svg/>' }] },
       text: { content: [{ type: 'text', text: 'café' }] },
+      shiftJis: { content: [{ type: 'text', text: 'テス' }] },
+      marked: { content: [{ type: 'text', text: 'hé' }] },
+      unknownCharset: { content: [{ type: 'text', text: 'é' }] },
+      latinJson: { content: [{ type: 'text', text: '{"a":"café"}' }], structuredContent: { a: 'café' } },
+      utf8Json: { content: [{ type: 'text', text: '{"a":"café"}' }], structuredContent: { a: 'café' } },
+      markedJson: { content: [{ type: 'text', text: '{"a":"é"}' }], structuredContent: { a: 'é' } },
       list: { content: [{ type: 'text', text: '[1,2]' }] },
       untyped: { content: [{ type: 'text', text: '{"a":1}' }], structuredContent: { a: 1 } },
       false: { content: [{ type: 'text', text: 'not json' }] },
@@ -307,6 +332,43 @@ test('a long list is cut to correct JSON with a note that names how to page; wha
     },
     { textCharactersMax: 1000 },
   )
+})
+
+test('SI-04 an upstream that pages by link headers is gone on with by the arguments of the tool', async () => {
+  const links: Record<string, string> = {
+    '/both':
+      '<https://api.acme.test/both?page=1>; rel="prev", <https://api.acme.test/both?q=x&page=3&per_page=2>; rel="next"',
+    '/cursor': '</cursor?page%5Bafter%5D=a%2Cb>; title="the rest, of it"; rel=next',
+    '/several': '<?page=4>; rel="last next"',
+    '/last': '<https://api.acme.test/last?page=1>; rel="first"',
+    '/key': '<https://api.acme.test/key?api_key=secret>; rel="next"',
+    '/echo': '<https://api.acme.test/echo?page=key-of-one>; rel="next"',
+    '/broken': '<http://[>; rel="next", <',
+  }
+  const upstream = await startUpstream(({ url }, response) => {
+    response.setHeader('link', links[url]!)
+    response.setHeader('content-type', 'application/json').end('[1]')
+  })
+  const parameters = ['q', 'page', 'per_page', 'page[after]', 'api_key'].map((name) => {
+    const argument = name.replace(/\W+/g, '_').replace(/_$/, '')
+    return { argument, name, in: 'query', required: false, style: 'form', explode: true } as const
+  })
+  await withCaller(upstream, async (caller) => {
+    const told: Record<string, string[]> = {}
+    for (const path of Object.keys(links)) {
+      const outcome = await caller.call(testCall(testConfig(upstream.url), testTool({ path, parameters })))
+      told[path] = textOf(outcome).split('\n')
+    }
+    assert.deepEqual(told, {
+      '/both': ['[1]', 'There is more: call it again with page=3, per_page=2.'],
+      '/cursor': ['[1]', 'There is more: call it again with page_after=a,b.'],
+      '/several': ['[1]', 'There is more: call it again with page=4.'],
+      '/last': ['[1]'],
+      '/key': ['[1]'],
+      '/echo': ['[1]', 'There is more: call it again with page=[redacted].'],
+      '/broken': ['[1]'],
+    })
+  })
 })
 
 test('redirects are followed within the origin for reads; to another origin nothing is sent, the address is told', async (context) => {

@@ -2,10 +2,12 @@
 import { systemClock } from '@crossfade/model/clock.ts'
 import { Failure, fail } from '@crossfade/model/failure.ts'
 import type { Credential } from '../instances/session.ts'
-import { answerResult, binaryBytesMax, pagingHint, textCharactersMax } from './answer-content.ts'
+import { answerResult, binaryBytesMax, textCharactersMax } from './answer-content.ts'
 import { type BuiltRequest, type RequestPlan, requestPlan } from './build-request.ts'
+import type { AnswerHeaders } from './exchange.ts'
 import { failureOutcome, redact, statusFailure, withoutKey } from './failure-result.ts'
 import { createInstanceLimits, waitAskedFor } from './instance-limits.ts'
+import { lessAtOnce } from './next-page.ts'
 import { secretsOf } from './place-credential.ts'
 import type { ToolCall, ToolCaller, ToolOutcome } from './upstream.ts'
 import { hostOf, responseBytesMax, type Sent, type UpstreamClient } from './upstream-client.ts'
@@ -134,10 +136,10 @@ export function createHttpCaller(options: HttpCallerOptions): ToolCaller {
   const outcomeOf = (sent: Sent, toolCall: ToolCall, credential: Credential): ToolOutcome => {
     const { session, service, tool } = toolCall
     if (sent.kind === 'failed') {
-      if (sent.failure.code !== 'CF13315') return failureOutcome(sent.failure, sent.status)
-      const how = pagingHint(tool)
+      const { failure } = sent
+      const isTooLarge = failure.code === 'CF13315'
       return failureOutcome(
-        fail('CF13315', { ...sent.failure.details, how: how.replace(/^Ask for /, '').replace(/\.$/, '') }),
+        isTooLarge ? fail('CF13315', { ...failure.details, how: lessAtOnce(tool) }) : failure,
         sent.status,
       )
     }
@@ -151,7 +153,7 @@ export function createHttpCaller(options: HttpCallerOptions): ToolCaller {
     if (status >= 200 && status < 300) {
       const result = answerResult(
         withoutKey(body, credential),
-        headers,
+        linkWithoutKey(headers, credential),
         status,
         tool,
         service.config.serviceType,
@@ -159,13 +161,8 @@ export function createHttpCaller(options: HttpCallerOptions): ToolCaller {
       )
       if (result !== null) return { result, statusCode: status, errorCode: null }
       const host = hostOf(service.config.baseUrl)
-      const how = pagingHint(tool)
-        .replace(/^Ask for /, '')
-        .replace(/\.$/, '')
-      return failureOutcome(
-        fail('CF13315', { host, bytesMax: Math.min(responseBytesMax, sizes.textCharactersMax), how }),
-        status,
-      )
+      const bytesMax = Math.min(responseBytesMax, sizes.textCharactersMax)
+      return failureOutcome(fail('CF13315', { host, bytesMax, how: lessAtOnce(tool) }), status)
     }
     if (isRedirect(status)) return redirectOutcome(sent, service.config.displayName, credential)
     if (status === 401) session.credentialRefused()
@@ -173,6 +170,12 @@ export function createHttpCaller(options: HttpCallerOptions): ToolCaller {
   }
 
   return { call, close: async () => {} }
+}
+
+/** Links are the only header that is told of. */
+function linkWithoutKey(headers: AnswerHeaders, credential: Credential): AnswerHeaders {
+  const { link } = headers
+  return link === undefined ? headers : { ...headers, link: redact(String(link), secretsOf(credential)) }
 }
 
 /** Only what never reached the upstream, or what a proxy before it answered. */
