@@ -2,6 +2,7 @@
 import { relative, sep } from 'node:path'
 import { fail } from '@crossfade/model/failure.ts'
 import type { ServiceType } from '@crossfade/model/platform-ids.ts'
+import { servingNodeOptions } from './heap.ts'
 
 export interface EcosystemService {
   readonly serviceType: ServiceType
@@ -53,7 +54,7 @@ const program = resolve(__dirname, ${from(programDirectory)})
 const worker = {
   script: join(program, ${JSON.stringify(script)}),
   interpreter: join(program, 'node_modules/.bin/node'),
-  node_args: ['--disable-warning=ExperimentalWarning'],
+  node_args: [${servingNodeOptions.map((option) => `'${option}'`).join(', ')}],
   cwd: resolve(__dirname, ${from(workingDirectory)}),
   exec_mode: 'fork',
   wait_ready: true,

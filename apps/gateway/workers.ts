@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { getCompileCacheDir } from 'node:module'
 import { dirname, join } from 'node:path'
 import { type Failure, fail, reasonOf } from '@crossfade/model/failure.ts'
+import { servingNodeOptions } from './heap.ts'
 import { answerScrapes } from './metrics-exchange.ts'
 import type { FromWorker, ToWorker, WorkerSettings } from './worker-settings.ts'
 
@@ -34,7 +35,7 @@ export async function startWorkers(options: WorkerPoolOptions): Promise<WorkerPo
 
   const start = async (restartMs: number): Promise<void> => {
     const child = fork(join(import.meta.dirname, 'worker-main.ts'), [], {
-      execArgv: ['--disable-warning=ExperimentalWarning'],
+      execArgv: [...servingNodeOptions],
       env: { ...process.env, ...compileCache() },
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

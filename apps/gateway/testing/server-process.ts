@@ -5,10 +5,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { homedir, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { freePort } from '@crossfade/embedded/cluster.ts'
+import { servingNodeOptions } from '../heap.ts'
 import { homePaths } from '../home.ts'
 
 const commandLine = resolve(import.meta.dirname, '..', '..', 'cli', 'main.ts')
-const nodeFlags = ['--disable-warning=ExperimentalWarning']
 const stopMsMax = 20_000
 /** As the installed program has it (tools/bootstrap.mjs). */
 const compileCache = { NODE_COMPILE_CACHE: join(homedir(), '.cache', 'crossfade', 'compiled') }
@@ -138,7 +138,7 @@ interface Running {
 
 async function begin(args: readonly string[], cwd: string, env: Readonly<Record<string, string>>): Promise<Running> {
   const begun = performance.now()
-  const child = spawn(process.execPath, [...nodeFlags, commandLine, ...args], {
+  const child = spawn(process.execPath, [...servingNodeOptions, commandLine, ...args], {
     cwd,
     env: { ...process.env, ...compileCache, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -162,7 +162,7 @@ async function begin(args: readonly string[], cwd: string, env: Readonly<Record<
 }
 
 async function runCommand(args: readonly string[], cwd: string, env: Readonly<Record<string, string>>) {
-  const child = spawn(process.execPath, [...nodeFlags, commandLine, ...args], {
+  const child = spawn(process.execPath, [...servingNodeOptions, commandLine, ...args], {
     cwd,
     env: { ...process.env, ...compileCache, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
