@@ -40,9 +40,24 @@ export function throughput(rounds: readonly ThroughputRound[]): Figure[] {
       rounds.map((r) => r.direct.requestsPerSecond),
       'requests/s',
     ),
+    plain(
+      '… a bare node:http and undici hop, c = 32',
+      rounds.map((r) => r.bareCall.requestsPerSecond),
+      'requests/s',
+    ),
+    ...microseconds('tools/call', rounds, 'call'),
+    ...microseconds('a bare hop', rounds, 'bareCall'),
     atLeast('tools/list of 5 tools', five, 8_000, 'requests/s'),
     atLeast('tools/list of 50 tools', fifty, 8_000, 'requests/s'),
     atMost('… apart from each other', apart, 10, '%'),
+    plain(
+      '… a bare node:http server with as many bytes as 50 tools',
+      rounds.map((r) => r.bareList.requestsPerSecond),
+      'requests/s',
+    ),
+    ...microseconds('tools/list of 5 tools', rounds, 'listFive'),
+    ...microseconds('tools/list of 50 tools', rounds, 'listFifty'),
+    ...microseconds('a bare list as long', rounds, 'bareList'),
     {
       what: '… failed requests of all these',
       asked: '0',
@@ -51,6 +66,20 @@ export function throughput(rounds: readonly ThroughputRound[]): Figure[] {
       reached: sum(failures) === 0,
     },
     ...againstPeers(rounds),
+  ]
+}
+
+/** Processor time is what a busy machine changes least: the server's, and beside it the load generator's for the same request. */
+function microseconds(
+  what: string,
+  rounds: readonly ThroughputRound[],
+  kind: 'call' | 'bareCall' | 'listFive' | 'listFifty' | 'bareList',
+): Figure[] {
+  const server = rounds.flatMap((round) => round[kind].serverMicroseconds ?? [])
+  const generator = rounds.map((round) => round[kind].generatorMicroseconds)
+  return [
+    plain(`… processor time of ${what}: server`, server, 'µs/request'),
+    plain(`… processor time of ${what}: load generator`, generator, 'µs/request'),
   ]
 }
 

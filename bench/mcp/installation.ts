@@ -27,6 +27,21 @@ export async function startUpstream(): Promise<Upstream> {
   return { origin: `http://${host}`, host, stop: () => child.kill() }
 }
 
+export interface BareHop {
+  readonly origin: string
+  readonly pid: number
+  stop(): void
+}
+
+/** Starts what a call through this machine costs at least (bare-hop-process.ts); its lists hold `listBytes`. */
+export async function startBareHop(upstream: Upstream, listBytes: number): Promise<BareHop> {
+  const child = fork(join(import.meta.dirname, 'bare-hop-process.ts'), [upstream.origin, String(listBytes)], {
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+  })
+  const [{ port }] = (await once(child, 'message')) as [{ port: number }]
+  return { origin: `http://127.0.0.1:${port}`, pid: child.pid!, stop: () => child.kill() }
+}
+
 /** Starts an installation in a new directory. Stopped, it takes its directory with it. */
 export function startInstallation(upstream: Upstream, workers = 1): Promise<ServerProcess> {
   const none = { callsPerSecond: null, concurrentMax: null, callsPerDayMax: null }

@@ -1,4 +1,5 @@
 import { Client } from 'undici'
+import { processorMs } from './processes.ts'
 
 export interface LoadOptions {
   readonly origin: string
@@ -13,6 +14,8 @@ export interface LoadOptions {
   readonly seconds: number
   /** Requests per second over all connections; without it each connection sends as soon as it has its answer. */
   readonly rate?: number
+  /** The process that answers, whose processor time is read. */
+  readonly pid?: number
 }
 
 export interface LoadResult {
@@ -20,6 +23,9 @@ export interface LoadResult {
   readonly p50Ms: number
   readonly p99Ms: number
   readonly requests: number
+  /** Processor time of the process that answers, and of this one, for each request, in µs: what is left of a rate when the machine has other work. Null without `pid`. */
+  readonly serverMicroseconds: number | null
+  readonly generatorMicroseconds: number
   /** Answers other than 2xx, and broken connections. */
   readonly failed: number
   /** Texts of some answers that were no success, or that said `isError`. */
@@ -35,6 +41,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   const complaints: string[] = []
   let failed = 0
   let sent = 0
+  let counting: Counting | null = null
   const started = performance.now()
   const from = started + warmUpSeconds * 1_000
   const until = from + options.seconds * 1_000
@@ -54,6 +61,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
         sent += 1
         const complaint = await once(client, options, sent)
         if (begun < from) continue
+        counting ??= beginCounting(options.pid)
         latencies.push(performance.now() - begun)
         if (complaint === null) continue
         failed += 1
@@ -62,6 +70,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
       await client.destroy()
     }),
   )
+  const { server, generator } = counting === null ? { server: null, generator: 0 } : (counting as Counting)()
   latencies.sort((a, b) => a - b)
   const at = (share: number) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0
   return {
@@ -69,8 +78,22 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
     p50Ms: at(0.5),
     p99Ms: at(0.99),
     requests: latencies.length,
+    serverMicroseconds: server === null ? null : server / Math.max(1, latencies.length),
+    generatorMicroseconds: generator / Math.max(1, latencies.length),
     failed,
     complaints,
+  }
+}
+
+type Counting = () => { readonly server: number | null; readonly generator: number }
+
+/** Begins to count processor time; what is returned says how much there was since, in µs. */
+function beginCounting(pid: number | undefined): Counting {
+  const server = pid === undefined ? 0 : processorMs(pid)
+  const own = process.cpuUsage()
+  return () => {
+    const { user, system } = process.cpuUsage(own)
+    return { server: pid === undefined ? null : (processorMs(pid) - server) * 1_000, generator: user + system }
   }
 }
 

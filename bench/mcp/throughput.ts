@@ -1,6 +1,6 @@
 // Requests per second of the gateway and its peers, in turns within each round, and what a call through it adds to a call of the upstream.
 import type { ServerProcess } from '@crossfade/gateway-app/testing/server-process.ts'
-import { type Connected, connectItems, type Upstream } from './installation.ts'
+import { type BareHop, type Connected, connectItems, startBareHop, type Upstream } from './installation.ts'
 import { type LoadResult, load } from './load.ts'
 import { peerStarters } from './peers.ts'
 import { callBody, listBody, mcpHeaders } from './requests.ts'
@@ -15,6 +15,10 @@ export interface ThroughputRound {
   readonly listFifty: LoadResult
   readonly call: LoadResult
   readonly direct: LoadResult
+  /** A plain `node:http` server with undici in our place: what this machine can do at most, now. */
+  readonly bareCall: LoadResult
+  /** … that answers lists as long as those of 50 tools. */
+  readonly bareList: LoadResult
   readonly callAtRate: LoadResult
   readonly directAtRate: LoadResult
   /** By the peer's name; null for one that could not be started. */
@@ -35,17 +39,35 @@ export async function throughput(options: ThroughputOptions): Promise<Throughput
   const { installation, upstream } = options
   const five = await connectItems(installation, upstream, 5)
   const fifty = await connectItems(installation, upstream, 50)
+  const bare = await startBareHop(upstream, await listBytes(installation, fifty))
   const rounds: ThroughputRound[] = []
-  for (let round = 0; round < options.rounds; round += 1) rounds.push(await oneRound(options, five, fifty))
+  try {
+    for (let round = 0; round < options.rounds; round += 1) rounds.push(await oneRound(options, five, fifty, bare))
+  } finally {
+    bare.stop()
+  }
   return rounds
 }
 
-async function oneRound(options: ThroughputOptions, five: Connected, fifty: Connected): Promise<ThroughputRound> {
+async function listBytes({ origin }: ServerProcess, { path, token }: Connected): Promise<number> {
+  const headers = { ...mcpHeaders('tools/list', undefined, token), 'accept-encoding': 'identity' }
+  const answer = await fetch(origin + path, { method: 'POST', headers, body: listBody(0) })
+  return (await answer.arrayBuffer()).byteLength
+}
+
+async function oneRound(
+  options: ThroughputOptions,
+  five: Connected,
+  fifty: Connected,
+  bare: BareHop,
+): Promise<ThroughputRound> {
   const { installation, upstream, seconds } = options
   const common = { connections, seconds }
+  const [pid] = installation.workers
+  const ours = pid === undefined ? common : { ...common, pid }
   const list = (to: Connected) =>
     load({
-      ...common,
+      ...ours,
       origin: installation.origin,
       method: 'POST',
       headers: mcpHeaders('tools/list', undefined, to.token),
@@ -54,7 +76,7 @@ async function oneRound(options: ThroughputOptions, five: Connected, fifty: Conn
     })
   const call = (rate?: number) =>
     load({
-      ...common,
+      ...ours,
       ...(rate === undefined ? {} : { rate }),
       origin: installation.origin,
       method: 'POST',
@@ -71,10 +93,18 @@ async function oneRound(options: ThroughputOptions, five: Connected, fifty: Conn
       headers: { 'x-api-key': 'bench' },
       path: (n) => `/items1/item-${n}`,
     })
+  const toBare = { ...common, origin: bare.origin, pid: bare.pid, method: 'POST' as const }
   return {
     listFive: await list(five),
     listFifty: await list(fifty),
+    bareList: await load({ ...toBare, headers: mcpHeaders('tools/list'), path: () => '/list', body: listBody }),
     call: await call(),
+    bareCall: await load({
+      ...toBare,
+      headers: mcpHeaders('tools/call', tool),
+      path: () => '/call',
+      body: (n) => callBody(n, tool),
+    }),
     direct: await direct(),
     callAtRate: await call(latencyRate),
     directAtRate: await direct(latencyRate),
