@@ -2,10 +2,10 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { closeServer, edgeServer, listenOn } from '@crossfade/gateway/http-server.ts'
 import { loadCallLibraries } from '@crossfade/mcp/upstream/call-libraries.ts'
-import type { ServiceType } from '@crossfade/model/platform-ids.ts'
 import type { Logger } from 'pino'
 import { apiWhenLoaded } from './api-when-loaded.ts'
 import type { ServedCatalog } from './served-catalog.ts'
+import { serveStaticPorts } from './static-ports.ts'
 import { openWorkerParts } from './worker-parts.ts'
 import type { WorkerSettings } from './worker-settings.ts'
 
@@ -39,19 +39,18 @@ export async function startWorker(
     await Promise.all([api.close(), ...servers.splice(0).map((server) => closeServer(server, closeMsMax))])
     await parts.close()
   }
-  /** On the static port of a service there is that service alone. */
-  const listen = async (port: number, fixedService: ServiceType | null) => {
+  try {
+    const { host, shared, baseUrl } = settings
+    const services = [...served.catalog.services.values()].map(({ config }) => config)
+    const fixedService = settings.onlyService === null ? null : services[0]!.serviceType
     const server = edgeServer((request: IncomingMessage, response: ServerResponse) => {
       if (!edge.handle(request, response, fixedService)) api.route(request, response)
     })
-    const taken = await listenOn(server, { host: settings.host, port, shared: settings.shared })
+    const port = await listenOn(server, { host, port: settings.port, shared })
     servers.push(server)
-    return taken
-  }
-  try {
-    const services = [...served.catalog.services.values()].map(({ config }) => config)
-    const port = await listen(settings.port, settings.onlyService === null ? null : services[0]!.serviceType)
-    if (settings.staticPorts) for (const config of services) await listen(config.port, config.serviceType)
+    if (settings.staticPorts) {
+      servers.push(...(await serveStaticPorts({ services, host, shared, edge, api: api.route, baseUrl, logger })))
+    }
     setTimeout(loadCallLibraries, callLibrariesMs).unref()
     return { port, services: services.length, close }
   } catch (error) {

@@ -37,7 +37,11 @@ export function invariant(holds: unknown, reason: string): asserts holds {
 /** The definition's sentence with its `{names}` filled in. */
 export function sentence(code: ErrorCode, details: Details): string {
   const definition: ErrorDefinition = errorDefinitions[code]
-  return definition.sentence.replace(/\{(\w+)\}/g, (_, name: string) => String(details[name] ?? 'unknown'))
+  // A value that is a sentence itself brings a full stop, where the definition has one already.
+  return definition.sentence.replace(/\{(\w+)\}(\.?)/g, (_, name: string, stop: string) => {
+    const value = String(details[name] ?? 'unknown')
+    return stop && /[^.]\.$/.test(value) ? value : value + stop
+  })
 }
 
 /** The definition's remedy with those of its `{names}` filled in that are known. */

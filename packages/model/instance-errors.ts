@@ -216,13 +216,23 @@ export const instanceErrors = {
     retry: false,
   },
   CF12306: {
-    sentence: 'There is no such user.',
+    sentence: 'There is no such user, or they are switched off.',
     remedy: '`crossfade mcp users list` names them.',
     retry: false,
   },
   CF12307: {
     sentence: 'This subject of {issuer} is linked to another user.',
-    remedy: 'Remove that link first.',
+    remedy: 'Remove that link first: `crossfade mcp users unlink EMAIL ISSUER SUBJECT`.',
+    retry: false,
+  },
+  CF12308: {
+    sentence: 'No administrator would be left.',
+    remedy: 'Make somebody else one first: `crossfade mcp users set-role EMAIL admin`.',
+    retry: false,
+  },
+  CF12309: {
+    sentence: 'This can be no {what} of tokens: it must be {rule}.',
+    remedy: 'Look into a token of the issuer: `iss` is the issuer, `sub` the subject.',
     retry: false,
   },
   CF12310: {
@@ -233,7 +243,17 @@ export const instanceErrors = {
   },
   CF12311: {
     sentence: 'The token issuer {issuer} cannot be used: {reason}.',
-    remedy: 'Correct it in the configuration of external issuers.',
+    remedy: 'Correct it in the file of `crossfade mcp serve --external-issuers`.',
+    retry: false,
+  },
+  CF12312: {
+    sentence: '{at} of the external issuers {rule}.',
+    remedy: 'Correct the file of `crossfade mcp serve --external-issuers`.',
+    retry: false,
+  },
+  CF12313: {
+    sentence: 'There is no user {email}.{near}',
+    remedy: '`crossfade mcp users list` names them.',
     retry: false,
   },
   CF12501: {

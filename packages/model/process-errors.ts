@@ -123,6 +123,37 @@ export const processErrors = {
     remedy: 'Copy it from the page of the upstream where the client was registered.',
     retry: false,
   },
+  CF14023: {
+    sentence: 'The limits file {path} is no JSON: {reason}.',
+    remedy: 'Correct it; docs/mcp.md shows one.',
+    retry: false,
+  },
+  CF14024: {
+    sentence: 'The database URL cannot be used: {reason}.',
+    remedy:
+      'Give one like postgresql://user:password@host:5432/database, with --database or CROSSFADE_MCP_DATABASE_URL.',
+    retry: false,
+  },
+  CF14025: {
+    sentence: '{service} takes no {given}.',
+    remedy: 'Leave it out; `crossfade mcp services {service}` shows everything that it takes.',
+    retry: false,
+  },
+  CF14026: {
+    sentence: 'The file {path} cannot be written: {reason}.',
+    remedy: 'Choose another place, or let this user write there.',
+    retry: false,
+  },
+  CF14027: {
+    sentence: 'The server is being stopped, and this request was not done in time.',
+    remedy: 'Send it again in a moment; for a call that changes something look first whether it was carried out.',
+    retry: true,
+  },
+  CF14040: {
+    sentence: 'Port {port} is for instances of {service} alone.',
+    remedy: 'Ask for the path of an instance here; console and API are at {url}.',
+    retry: false,
+  },
   CF14510: {
     sentence: 'There is no service {service} whose health could be checked.',
     remedy: 'See what there is with `crossfade mcp services`.',
