@@ -91,7 +91,7 @@ test('SI-06 SI-07 SI-20 M06 a client of the SDK v1 works for each user with that
     const { tools } = await client.listTools()
     assert.deepEqual(
       tools.map(({ name }) => name),
-      ['get_order', 'cancel_order'],
+      ['get_order', 'cancel_order', 'search_operations', 'call_operation'],
     )
     const result = await client.callTool({ name: 'get_order', arguments: { id: `v1-${user.name}` } })
     assert.match(JSON.stringify(result.content), new RegExp(user.name))
