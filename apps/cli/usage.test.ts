@@ -29,9 +29,10 @@ async function parsed(args: readonly string[]): Promise<{ code: number; text: st
 const commands = buildProgram(() => undefined).commands
 
 /** A group has no help worth an example: its commands have. */
-const groups: readonly string[] = ['mcp', 'mcp upstream-clients']
 const namesOf = (command: Command, name: string): string[] =>
-  groups.includes(name) ? command.commands.flatMap((below) => namesOf(below, `${name} ${below.name()}`)) : [name]
+  command.commands.length > 0 && command.options.length === 0
+    ? command.commands.flatMap((below) => namesOf(below, `${name} ${below.name()}`))
+    : [name]
 const names = commands.flatMap((command) => namesOf(command, command.name()))
 
 for (const name of names) {
@@ -55,6 +56,19 @@ const wrong: [string, string[], RegExp][] = [
   ['a count that is none', ['init', 'postgres://x', '--targets', '0'], /from 1 to 1024/],
   ['a shell nobody knows', ['completion', 'cmd'], /Allowed choices are bash, zsh, fish/],
   ['a role that is none', ['server', '--roles', 'king'], /api, worker/],
+  ['no workers', ['mcp', 'serve', '--workers', '0'], /from 1 to 64/],
+  ['no workers of PM2', ['mcp', 'ecosystem', '--workers', '0'], /from 1 to 64/],
+  ['a port that is none', ['mcp', 'serve', '--port', '70000'], /port from 1 to 65535/],
+  ['an upstream without a port', ['mcp', 'serve', '--allow-upstream', '10.0.0.5'], /host and port/],
+  ['a host name with a scheme', ['mcp', 'serve', '--allow-host', 'http://a.example'], /host name alone/],
+  ['an address of alerts that is none', ['mcp', 'serve', '--alerts', 'nonsense'], /http or https/],
+  ['a client nobody knows', ['mcp', 'connect', 'github', '--client', 'nobody'], /claude-code/],
+  ['a name no service can have', ['mcp', 'import', 'x.yaml', '--as', 'Bad Name'], /a letter first/],
+  [
+    'a secret of a public client',
+    ['mcp', 'upstream-clients', 'set', 'github', '--client-id', 'x', '--public', '--client-secret-file', 'k'],
+    /cannot be used with/,
+  ],
 ]
 for (const [what, args, says] of wrong) {
   test(`wrong usage is said before anything is done: ${what}`, async () => {

@@ -18,7 +18,7 @@ export interface Platform {
 
 /**
  * Opens the platform's database, roles and tables brought up to date: `url`, else CROSSFADE_MCP_DATABASE_URL, else an embedded one below the home that all processes of the
- * working directory share. Tables of a legacy platform are carried over only with `migrateLegacy` (else CF12503). Rejects with CF14016 when an embedded one can't be started, else as `preparePlatform` does.
+ * working directory share. Tables of a legacy platform are carried over only with `migrateLegacy` (else CF12503). Rejects with CF14024 when the URL is none, CF14016 when an embedded one can't be started, else as `preparePlatform` does.
  */
 export async function openPlatform(
   home: Home,
@@ -26,6 +26,7 @@ export async function openPlatform(
   options: { readonly migrateLegacy?: boolean } = {},
 ): Promise<Platform> {
   const given = url ?? process.env['CROSSFADE_MCP_DATABASE_URL']
+  if (given) checkUrl(given)
   const database = given ? { url: given, release: async () => undefined } : await openEmbedded(home)
   try {
     const roles = await preparePlatform(database.url, options.migrateLegacy ? { legacy: 'migrate' } : {})
@@ -42,6 +43,14 @@ export async function openExistingPlatform(home: Home, url?: string): Promise<Pl
   if (!isElsewhere && !existsSync(home.masterKeyFile))
     throw fail('CF14017', { directory: dirname(home.databaseDirectory) })
   return openPlatform(home, url)
+}
+
+/** Says nothing of what the URL holds: a password may be in it. */
+function checkUrl(url: string): void {
+  if (!URL.canParse(url)) throw fail('CF14024', { reason: 'it is no URL' })
+  const { protocol } = new URL(url)
+  if (protocol === 'postgres:' || protocol === 'postgresql:') return
+  throw fail('CF14024', { reason: `it begins with ${protocol}, not with postgresql:` })
 }
 
 async function openEmbedded(home: Home): Promise<HomeDatabase> {

@@ -11,6 +11,15 @@ export function quantityOption(parse: (text: string) => number): (text: string) 
   }
 }
 
+const portMax = 65_535
+
+/** A parser for ports that are listened on or asked. */
+export function portNumber(text: string): number {
+  const port = wholeNumber(text)
+  if (port < 1 || port > portMax) throw new InvalidArgumentError(`Give a port from 1 to ${portMax}.`)
+  return port
+}
+
 /** A parser for counts: whole numbers from 0 on. */
 export function wholeNumber(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text)

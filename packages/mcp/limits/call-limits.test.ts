@@ -266,3 +266,9 @@ test('a limit that cannot be one is refused with its place', () => {
     null,
   )
 })
+
+test('a limits file with a name that nobody reads is refused: its limit would not be held', () => {
+  for (const wrong of [[], 'text', 7, { usr: { callsPerSecond: 1 } }, { user: 5 }, { user: null }, { services: [] }]) {
+    assert.throws(() => limitSettings(wrong as unknown as LimitOverrides), { code: 'CF14501' }, JSON.stringify(wrong))
+  }
+})

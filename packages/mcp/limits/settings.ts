@@ -64,6 +64,7 @@ export interface LimitOverrides {
 
 /** The defaults with `overrides` over them. Throws CF14501 when a number can't be a limit. */
 export function limitSettings(overrides: LimitOverrides, base: LimitSettings = defaultLimits): LimitSettings {
+  refuseUnknown(overrides)
   const checked = (where: string, limits: Partial<ScopeLimits>): void => {
     for (const [name, value] of Object.entries(limits)) {
       if (!(name in unlimited)) throw fail('CF14501', { where: `${where}.${name}`, reason: 'there is no such limit' })
@@ -86,3 +87,16 @@ export function limitSettings(overrides: LimitOverrides, base: LimitSettings = d
     services: { ...base.services, ...overrides.services },
   }
 }
+
+/** A name that nobody reads would be a limit that is not held. */
+function refuseUnknown(overrides: unknown): void {
+  const wrong = (where: string, reason: string) => fail('CF14501', { where, reason })
+  const isTable = typeof overrides === 'object' && overrides !== null && !Array.isArray(overrides)
+  if (!isTable) throw wrong('file', 'it is no object')
+  for (const [scope, limits] of Object.entries(overrides)) {
+    if (!scopes.includes(scope)) throw wrong(scope, `the scopes are ${scopes.join(', ')}`)
+    if (typeof limits !== 'object' || limits === null || Array.isArray(limits)) throw wrong(scope, 'it is no object')
+  }
+}
+
+const scopes: readonly string[] = ['user', 'instance', 'service', 'users', 'services']

@@ -1,11 +1,11 @@
 import type { Authenticated } from '@crossfade/gateway-app/contract/instances.ts'
 import type { Field, ServiceDetail } from '@crossfade/gateway-app/contract/services.ts'
 import { fail } from '@crossfade/model/failure.ts'
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { printJson, printNote, printText } from '../../terminal/output.ts'
+import { readSecretFile } from '../../terminal/read-secret-file.ts'
 import { colour } from '../../terminal/style.ts'
 import { openApi } from '../../wiring/mcp/api-client.ts'
-import { readSecretFile } from './secret-file.ts'
 import { type McpOptions, withServer } from './server-options.ts'
 
 interface ConnectOptions extends McpOptions {
@@ -17,6 +17,8 @@ interface ConnectOptions extends McpOptions {
   readonly newToken?: boolean
   readonly client?: string
 }
+
+const snippetClients = ['claude-code', 'claude-desktop', 'cursor', 'vscode', 'curl']
 
 /** `crossfade mcp connect`: stores a key once it was found right, and prints what a client needs. */
 export function registerConnect(mcp: Command): void {
@@ -34,7 +36,7 @@ export function registerConnect(mcp: Command): void {
       .option('--variable <name=value>', 'what the service’s address needs; may be repeated', pair, {})
       .option('--force', 'store the key although the service does not answer')
       .option('--new-token', 'make a further token when the service is connected already')
-      .option('--client <name>', 'only this snippet: claude-code, claude-desktop, cursor, vscode or curl'),
+      .addOption(new Option('--client <name>', 'only this snippet').choices(snippetClients)),
     'crossfade mcp connect github --key-file github.key\npass show figma | crossfade mcp connect figma --key-file -',
   ).action(run)
 }
@@ -76,9 +78,24 @@ function bodyOf(detail: ServiceDetail, options: ConnectOptions): Record<string, 
       keyIsTaken = true
     } else if (field.required) missing(detail, field, '--key-file FILE')
   }
+  refuseUnknown(detail, options)
   if (Object.keys(additional).length > 0) body['additional'] = additional
   if (Object.keys(variables).length > 0) body['variables'] = variables
   return body
+}
+
+/** What the service has no field for was meant for another one, or is misspelled. Throws CF14025. */
+function refuseUnknown({ serviceType, fields }: ServiceDetail, options: ConnectOptions): void {
+  const refuse = (given: string): never => {
+    throw fail('CF14025', { service: serviceType, given })
+  }
+  const isField = (place: Field['in'], name: string) =>
+    fields.some((field) => field.in === place && field.name === name)
+  for (const name of Object.keys(options.variable)) if (!isField('variables', name)) refuse(`--variable ${name}`)
+  for (const name of Object.keys(options.additional)) if (!isField('additional', name)) refuse(`--additional ${name}`)
+  const others = fields.filter((field) => field.in !== 'variables' && field.in !== 'additional')
+  if (options.username !== undefined && !others.some(({ name }) => name === 'username')) refuse('--username')
+  if (options.keyFile !== undefined && !others.some(({ name }) => name !== 'username')) refuse('--key-file')
 }
 
 function missing(detail: ServiceDetail, field: Field, option: string): never {

@@ -1,12 +1,16 @@
-import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { Imported } from '@crossfade/gateway-app/contract/imports.ts'
-import { fail, reasonOf } from '@crossfade/model/failure.ts'
-import type { Command } from 'commander'
+import { fail } from '@crossfade/model/failure.ts'
+import { parseServiceType } from '@crossfade/model/platform-ids.ts'
+import { type Command, InvalidArgumentError } from 'commander'
 import { printJson, printText } from '../../terminal/output.ts'
+import { readTextFile } from '../../terminal/read-text-file.ts'
 import { colour } from '../../terminal/style.ts'
 import { openApi } from '../../wiring/mcp/api-client.ts'
 import { type McpOptions, withServer } from './server-options.ts'
+
+/** A request has room for little more. */
+const importBytesMax = 8_000_000
 
 interface ImportOptions extends McpOptions {
   readonly as?: string
@@ -23,7 +27,7 @@ export function registerImport(mcp: Command): void {
         'Makes a service of an OpenAPI description (JSON or YAML) or of a remote MCP server (server.json). It is served at once, on every worker.',
       )
       .argument('<file>', 'openapi.yaml, openapi.json or server.json')
-      .option('--as <service>', 'the service’s name; default: from the file')
+      .option('--as <service>', 'the service’s name; default: from the file', serviceName)
       .option('--replace', 'overwrite what was imported under this name before'),
     'crossfade mcp import openapi.yaml --as orders',
   ).action(async (file: string, options: ImportOptions) => {
@@ -45,10 +49,16 @@ export function registerImport(mcp: Command): void {
   })
 }
 
+/** What can't be taken is not sent. Throws CF14012, CF10050, CF10051. */
 function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    throw fail('CF14012', { path, reason: reasonOf(error) }, error)
-  }
+  const text = readTextFile(path)
+  if (text.trim() === '') throw fail('CF10050', { file: path, reason: 'it is empty' })
+  const bytes = Buffer.byteLength(text)
+  if (bytes > importBytesMax) throw fail('CF10051', { file: path, bytes, bytesMax: importBytesMax })
+  return text
+}
+
+function serviceName(text: string): string {
+  if (parseServiceType(text) !== null) return text
+  throw new InvalidArgumentError('Give 2 to 50 of a–z, 0–9, - and _, a letter first.')
 }

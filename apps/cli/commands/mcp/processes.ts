@@ -4,7 +4,8 @@ import { printJson, printNote, printText } from '../../terminal/output.ts'
 import { colour } from '../../terminal/style.ts'
 import { writeNewFile } from '../../terminal/write-new-file.ts'
 import { type CommonOptions, common } from '../command.ts'
-import { wholeNumber } from '../options.ts'
+import { portNumber } from '../options.ts'
+import { workerCount } from './worker-count.ts'
 
 interface EcosystemOptions extends CommonOptions {
   readonly perService?: boolean
@@ -38,8 +39,8 @@ export function registerProcesses(mcp: Command, end: (code: number) => void): vo
         'Writes an ecosystem file for PM2: workers that share a port, or with --per-service a process for each service on its static port. The workers share the database and the master key of this directory.',
       )
       .option('--per-service', 'one process for each service')
-      .option('--workers <count>', 'shared workers', wholeNumber, 2)
-      .option('--port <port>', 'port of the shared workers', wholeNumber, 7070)
+      .option('--workers <count>', 'shared workers', workerCount, 2)
+      .option('--port <port>', 'port of the shared workers', portNumber, 7070)
       .option('--out <file>', 'where to', defaultFile)
       .option('--force', 'overwrite the file'),
     'crossfade mcp ecosystem --per-service && pm2 start ecosystem.config.cjs',
@@ -59,7 +60,7 @@ export function registerProcesses(mcp: Command, end: (code: number) => void): vo
       .summary('ask every process whether it answers')
       .description('Asks the shared workers, or with --per-service every static port. Exits with 1 when one is silent.')
       .option('--per-service', 'every service on its static port')
-      .option('--port <port>', 'port of the shared workers', wholeNumber, 7070)
+      .option('--port <port>', 'port of the shared workers', portNumber, 7070)
       .option('--all', 'show those that answer, too'),
     'crossfade mcp health-check --per-service',
   ).action((options: CheckOptions) => check(options, end))

@@ -2,9 +2,9 @@ import { fail } from '@crossfade/model/failure.ts'
 import { textTable } from '@crossfade/plan/text-table.ts'
 import { type Command, Option } from 'commander'
 import { printJson, printNote, printText } from '../../terminal/output.ts'
+import { readSecretFile } from '../../terminal/read-secret-file.ts'
 import { colour } from '../../terminal/style.ts'
 import { type CommonOptions, common } from '../command.ts'
-import { readSecretFile } from './secret-file.ts'
 
 interface ClientsOptions extends CommonOptions {
   readonly database?: string

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { homePaths, readPrivateFile, readServerMark } from '@crossfade/gateway-app/home.ts'
 import { errorDefinitions } from '@crossfade/model/error-codes.ts'
 import { fail, reasonOf } from '@crossfade/model/failure.ts'
+import { readSecretFile } from '../../terminal/read-secret-file.ts'
 import { ServerProblem } from './server-problem.ts'
 
 export interface ServerOptions {
@@ -56,13 +56,7 @@ export function openApi(options: ServerOptions): ApiClient {
 }
 
 function tokenOf({ tokenFile }: ServerOptions): string | null {
-  if (tokenFile !== undefined) {
-    try {
-      return readFileSync(tokenFile, 'utf8').trim()
-    } catch (error) {
-      throw fail('CF14012', { path: tokenFile, reason: reasonOf(error) }, error)
-    }
-  }
+  if (tokenFile !== undefined) return readSecretFile(tokenFile, 'token')
   return process.env['CROSSFADE_MCP_TOKEN'] ?? null
 }
 
