@@ -7,8 +7,8 @@ import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import type pg from 'pg'
 import { createAccessTokenVerifier, isAccessToken } from './access-tokens.ts'
 import type { ExternalIssuer } from './external-issuers.ts'
+import { linkExternalSubject } from './external-subjects.ts'
 import { newInstance, newPerson, startTestAccounts, type TestAccounts } from './testing.ts'
-import { linkExternalSubject } from './users.ts'
 
 let platform: TestAccounts
 let runtime: pg.Pool

@@ -1,8 +1,14 @@
 // Whom an OAuth access token stands for at an instance. Edge workers ask at every request, so answers are held shortly.
 import type { UserId } from '@crossfade/model/platform-ids.ts'
 import type { Pool } from 'pg'
-import { createExternalIssuers, type ExternalClaims, type ExternalIssuer } from './external-issuers.ts'
+import {
+  createExternalIssuers,
+  type ExternalClaims,
+  type ExternalIssuer,
+  type ReadIssuerDocument,
+} from './external-issuers.ts'
 import { parseInstanceResource } from './instance-resource.ts'
+import { localOwnerEmail } from './local-owner.ts'
 import { accessTokenPrefix, tokenDigest } from './oauth-tokens.ts'
 
 /** How long a token may work after it was revoked when nobody told of it. Told (`forget`), it ends at once. */
@@ -44,10 +50,12 @@ export function createAccessTokenVerifier(options: {
   readonly runtime: Pool
   readonly baseUrl: string
   readonly externalIssuers?: readonly ExternalIssuer[]
+  /** Default: reads what issuers publish from wherever it is. */
+  readonly readIssuerDocument?: ReadIssuerDocument
   readonly now?: () => number
 }): AccessTokenVerifier {
   const { runtime, baseUrl, now = Date.now } = options
-  const external = createExternalIssuers(options.externalIssuers ?? [])
+  const external = createExternalIssuers(options.externalIssuers ?? [], options.readIssuerDocument)
   // By digest, so that no token stays in memory.
   const held = new Map<string, HeldToken>()
   // What was asked before a change must not be held after it.
@@ -108,7 +116,8 @@ function hold(held: Map<string, HeldToken>, key: string, token: HeldToken): void
 
 async function userOf(runtime: Pool, claims: ExternalClaims): Promise<UserId | null> {
   if (claims.config.userBy === 'verified_email') {
-    if (claims.verifiedEmail === null) return null
+    // Nobody else can speak for the owner of the machine, whose address nobody could have verified.
+    if (claims.verifiedEmail === null || claims.verifiedEmail.toLowerCase() === localOwnerEmail) return null
     const found = await runtime.query<{ id: UserId | null }>('SELECT find_user_by_verified_email($1) AS id', [
       claims.verifiedEmail,
     ])

@@ -320,7 +320,7 @@ test('an operator lists users, makes one an admin, and switches one off, as the 
     assert.deepEqual([listed?.email, listed?.role, listed?.active], [email, 'admin', false])
     const { rows } = await platform.admin.query('SELECT action FROM audit_log WHERE user_id = $1 ORDER BY id', [id])
     assert.deepEqual(rows.map(({ action }) => action).slice(-2), ['user.role', 'user.switch_off'])
-    await assert.rejects(userByEmail(pool, 'nobody@example.org'), { code: 'CF12306' })
+    await assert.rejects(userByEmail(pool, 'nobody@example.org'), { code: 'CF12313' })
   } finally {
     await pool.end()
   }

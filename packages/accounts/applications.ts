@@ -74,7 +74,7 @@ export async function endApplication(accounts: Pool, userId: UserId, id: string)
     )
     const ended = rows[0]
     if (!ended) throw fail('CF12043')
-    const details = ended.name === null ? {} : { name: ended.name }
+    const details = ended.name === null ? {} : { application: ended.name }
     await audit(client, { action: 'oauth.revoke', subject: ended.client_id, details, outcome: 'done', userId })
     await client.query('COMMIT')
   } catch (error) {

@@ -81,10 +81,17 @@ export async function decideConsent(context: AccountsContext, request: Request):
   if (!answer.ok || typeof result.url !== 'string') {
     return errorPage(new URLSearchParams({ error: String(result.error ?? 'invalid_request') }))
   }
+  const clientId = new URLSearchParams(query).get('client_id')
+  const client = await context.pool.query<Pick<ClientRow, 'name'>>(
+    'SELECT name FROM oauth_clients WHERE client_id = $1',
+    [clientId],
+  )
+  const sourceIp = request.headers.get(addressHeader)
   await audit(context.pool, {
     action: 'oauth.consent',
     subject: resource.instanceId,
-    details: { clientId: new URLSearchParams(query).get('client_id') },
+    details: { clientId, application: client.rows[0]?.name ?? null },
+    ...(sourceIp !== null && { sourceIp }),
     outcome: form.get('answer') === 'allow' ? 'done' : 'refused',
     userId: session.userId,
   })

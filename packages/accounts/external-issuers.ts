@@ -10,7 +10,7 @@ const keysMsMax = 10 * 60_000
 const keysCooldownMs = 30_000
 const discoveryMsMax = 60 * 60_000
 /** After a failure, how long the issuer is not asked again. */
-const discoveryCooldownMs = 10_000
+const failureCooldownMs = 10_000
 const clockToleranceSeconds = 30
 /** With a public key alone: with HS* the verifier could sign, and `none` is no signature. */
 const safeAlgorithms: ReadonlySet<string> = new Set([
@@ -60,9 +60,15 @@ export interface ExternalIssuers {
   verify(token: string, resourceUrl: string): Promise<ExternalClaims | null>
 }
 
-/** Throws CF12311 for an issuer that can't be safe: another scheme, or an algorithm that is not asymmetric. */
-export function createExternalIssuers(configs: readonly ExternalIssuer[]): ExternalIssuers {
-  const issuers = new Map(configs.map((config) => [config.issuer, openIssuer(config)]))
+/** Sends a GET that follows no redirect. Whoever gives one decides which addresses may be connected to. */
+export type ReadIssuerDocument = (url: URL, signal: AbortSignal) => Promise<Response>
+
+/** `read` reads what issuers publish; by default from wherever it is. Throws CF12311 for an issuer that can't be safe: another scheme, or an algorithm that is not asymmetric. */
+export function createExternalIssuers(
+  configs: readonly ExternalIssuer[],
+  read: ReadIssuerDocument = readAnywhere,
+): ExternalIssuers {
+  const issuers = new Map(configs.map((config) => [config.issuer, openIssuer(config, read)]))
   return {
     async verify(token, resourceUrl) {
       const issuer = issuers.get(claimedIssuer(token) ?? '')
@@ -71,7 +77,7 @@ export function createExternalIssuers(configs: readonly ExternalIssuer[]): Exter
   }
 }
 
-function openIssuer(config: ExternalIssuer) {
+function openIssuer(config: ExternalIssuer, read: ReadIssuerDocument) {
   const algorithms = [...(config.algorithms ?? ['RS256', 'PS256', 'ES256', 'EdDSA'])]
   const unsafe = algorithms.find((algorithm) => !safeAlgorithms.has(algorithm))
   if (unsafe !== undefined || algorithms.length === 0) {
@@ -82,7 +88,7 @@ function openIssuer(config: ExternalIssuer) {
   }
   checkAddress(config.issuer, config.issuer)
   if (config.jwksUrl !== undefined) checkAddress(config.issuer, config.jwksUrl)
-  const keysOf = keySource(config)
+  const keysOf = keySource(config, read)
 
   return async (token: string, resourceUrl: string): Promise<ExternalClaims | null> => {
     // Loaded with the first token: without an issuer of somebody else nothing of it is needed.
@@ -152,18 +158,18 @@ function isRefusal(cause: unknown, errors: typeof import('jose').errors): boolea
 }
 
 /** The issuer's keys, by discovery when its first token comes; read again when old, and for an unknown key id. */
-function keySource(config: ExternalIssuer): () => Promise<JWTVerifyGetKey> {
+function keySource(config: ExternalIssuer, read: ReadIssuerDocument): () => Promise<JWTVerifyGetKey> {
   let found: { keys: JWTVerifyGetKey; url: string; untilMs: number } | undefined
   let failed: { cause: unknown; untilMs: number } | undefined
   let asking: Promise<JWTVerifyGetKey> | undefined
   const ask = async (): Promise<JWTVerifyGetKey> => {
     try {
-      const url = config.jwksUrl ?? (await discoverKeysUrl(config.issuer))
-      if (found?.url !== url) found = { keys: await remoteKeys(url), url, untilMs: 0 }
+      const url = config.jwksUrl ?? (await discoverKeysUrl(config.issuer, read))
+      if (found?.url !== url) found = { keys: await remoteKeys(url, read), url, untilMs: 0 }
       found.untilMs = Date.now() + discoveryMsMax
       return found.keys
     } catch (cause) {
-      failed = { cause, untilMs: Date.now() + discoveryCooldownMs }
+      failed = { cause, untilMs: Date.now() + failureCooldownMs }
       throw cause
     } finally {
       asking = undefined
@@ -178,19 +184,36 @@ function keySource(config: ExternalIssuer): () => Promise<JWTVerifyGetKey> {
   }
 }
 
-async function remoteKeys(url: string): Promise<JWTVerifyGetKey> {
+async function remoteKeys(url: string, read: ReadIssuerDocument): Promise<JWTVerifyGetKey> {
   const { createRemoteJWKSet, customFetch } = await import('jose')
+  let failed: { cause: unknown; untilMs: number } | undefined
   return createRemoteJWKSet(new URL(url), {
     timeoutDuration: fetchTimeoutMs,
     cacheMaxAge: keysMsMax,
     cooldownDuration: keysCooldownMs,
-    [customFetch]: (address: string, options: { readonly signal: AbortSignal }) =>
-      fetchBounded(address, options.signal),
+    // The library waits after keys that it has read, not after those that it has not.
+    [customFetch]: async (address: string, { signal }: { readonly signal: AbortSignal }) => {
+      if (failed && failed.untilMs > Date.now()) throw failed.cause
+      try {
+        return await readKeys(read, address, signal)
+      } catch (cause) {
+        failed = { cause, untilMs: Date.now() + failureCooldownMs }
+        throw cause
+      }
+    },
   })
 }
 
+async function readKeys(read: ReadIssuerDocument, address: string, signal: AbortSignal): Promise<Response> {
+  const answer = await readBounded(read, address, signal)
+  if (answer.status !== 200) throw new Error(`its keys are answered with the status ${answer.status}`)
+  const document = (await answer.json()) as { keys?: unknown } | null
+  if (!Array.isArray(document?.keys)) throw new Error('its keys are no JSON Web Key Set')
+  return Response.json(document)
+}
+
 /** RFC 8414 first, then OpenID Connect Discovery. A document that names another issuer is somebody else's. */
-async function discoverKeysUrl(issuer: string): Promise<string> {
+async function discoverKeysUrl(issuer: string, read: ReadIssuerDocument): Promise<string> {
   const url = new URL(issuer)
   const path = url.pathname.replace(/\/$/, '')
   const places = [
@@ -199,7 +222,7 @@ async function discoverKeysUrl(issuer: string): Promise<string> {
   ]
   let reason = 'it has no metadata document'
   for (const place of places) {
-    const answer = await fetchBounded(place, AbortSignal.timeout(fetchTimeoutMs))
+    const answer = await readBounded(read, place, AbortSignal.timeout(fetchTimeoutMs))
     if (answer.status !== 200) continue
     const document = (await answer.json()) as { issuer?: unknown; jwks_uri?: unknown }
     if (document.issuer !== issuer) {
@@ -213,9 +236,13 @@ async function discoverKeysUrl(issuer: string): Promise<string> {
   throw new Error(reason)
 }
 
-/** A GET that follows no redirect and reads no more than a bound. */
-async function fetchBounded(address: string, signal: AbortSignal): Promise<Response> {
-  const answer = await fetch(address, { redirect: 'manual', signal, headers: { accept: 'application/json' } })
+function readAnywhere(url: URL, signal: AbortSignal): Promise<Response> {
+  return fetch(url, { redirect: 'manual', signal, headers: { accept: 'application/json' } })
+}
+
+/** Reads no more than a bound. */
+async function readBounded(read: ReadIssuerDocument, address: string, signal: AbortSignal): Promise<Response> {
+  const answer = await read(new URL(address), signal)
   const parts: Uint8Array[] = []
   let bytes = 0
   for await (const part of answer.body ?? []) {

@@ -1,9 +1,11 @@
 // What the platform itself does to users, for its operator.
 import { audit } from '@crossfade/mcp-database/audit.ts'
 import { fail } from '@crossfade/model/failure.ts'
+import { nearNames } from '@crossfade/model/near-names.ts'
 import type { UserId } from '@crossfade/model/platform-ids.ts'
 import { hashPassword } from 'better-auth/crypto'
-import type { Pool } from 'pg'
+import type { Pool, PoolClient } from 'pg'
+import { inTransaction } from './in-transaction.ts'
 import { passwordCharactersMax, passwordCharactersMin } from './sign-in-library.ts'
 
 /**
@@ -17,9 +19,7 @@ export async function setPassword(accounts: Pool, email: string, password: strin
   }
   const hash = await hashPassword(password)
   const address = email.trim().toLowerCase()
-  const client = await accounts.connect()
-  try {
-    await client.query('BEGIN')
+  return inTransaction(accounts, async (client) => {
     const user = await client.query<{ id: UserId }>(
       `INSERT INTO users (email, name, email_verified) VALUES ($1, $2, true)
        ON CONFLICT (email) DO UPDATE SET email_verified = true, updated_at = now() RETURNING id`,
@@ -33,14 +33,8 @@ export async function setPassword(accounts: Pool, email: string, password: strin
     )
     await client.query('DELETE FROM sessions WHERE user_id = $1', [userId])
     await audit(client, { action: 'password.set', subject: userId, outcome: 'done', userId })
-    await client.query('COMMIT')
     return userId
-  } catch (cause) {
-    await client.query('ROLLBACK').catch(() => {})
-    throw cause
-  } finally {
-    client.release()
-  }
+  })
 }
 
 export interface ListedUser {
@@ -55,6 +49,8 @@ export type UserRole = 'member' | 'admin'
 
 /** More are not listed. */
 const listedUsersMax = 10_000
+/** Of what somebody gave as an address, what is repeated. */
+const addressCharactersMax = 100
 
 /** All users, the oldest first. */
 export async function listUsers(accounts: Pool): Promise<readonly ListedUser[]> {
@@ -65,44 +61,54 @@ export async function listUsers(accounts: Pool): Promise<readonly ListedUser[]> 
   return rows
 }
 
-/** The user with that address, in whatever case. CF12306 when there is none. */
+/** The user with that address, in whatever case. CF12313 when there is none, with the addresses that may be meant. */
 export async function userByEmail(accounts: Pool, email: string): Promise<UserId> {
-  const { rows } = await accounts.query<{ id: UserId }>('SELECT id FROM users WHERE lower(email) = lower($1)', [
-    email.trim(),
-  ])
-  if (!rows[0]) throw fail('CF12306')
-  return rows[0].id
+  const wanted = email.trim()
+  const { rows } = await accounts.query<{ id: UserId }>('SELECT id FROM users WHERE lower(email) = lower($1)', [wanted])
+  if (rows[0]) return rows[0].id
+  const near = nearNames(
+    wanted,
+    (await listUsers(accounts)).map((user) => user.email),
+  )
+  const asked = wanted.slice(0, addressCharactersMax)
+  throw fail('CF12313', { email: asked, near: near.length > 0 ? ` Did you mean ${near.join(', ')}?` : '' })
 }
 
-/** Makes a user an administrator or a member; holds from the next request on. CF12306 for an unknown user. Idempotent; audited. */
-export async function setRole(accounts: Pool, userId: UserId, role: UserRole): Promise<void> {
-  const done = await accounts.query('UPDATE users SET role = $2, updated_at = now() WHERE id = $1', [userId, role])
-  if (done.rowCount === 0) throw fail('CF12306')
-  await audit(accounts, { action: 'user.role', subject: userId, details: { role }, outcome: 'done', userId })
+/** Makes a user an administrator or a member; holds from the next request on. CF12306 for an unknown user, CF12308 when no administrator would be left. Idempotent; audited. */
+export function setRole(accounts: Pool, userId: UserId, role: UserRole): Promise<void> {
+  return changeUser(accounts, userId, { action: 'user.role', details: { role } }, (client) =>
+    client.query('UPDATE users SET role = $2, updated_at = now() WHERE id = $1', [userId, role]),
+  )
 }
 
-/** Switches a user off (their sessions and OAuth tokens end in the same transaction) or on again. Idempotent; audited. */
-export async function setActive(accounts: Pool, userId: UserId, active: boolean): Promise<void> {
-  const done = await accounts.query('UPDATE users SET is_active = $2, updated_at = now() WHERE id = $1', [
-    userId,
-    active,
-  ])
-  if (done.rowCount === 0) throw fail('CF12306')
-  const action = active ? 'user.switch_on' : 'user.switch_off'
-  await audit(accounts, { action, subject: userId, outcome: 'done', userId })
+/** Switches a user off (their sessions and OAuth tokens end in the same transaction) or on again. CF12306 for an unknown user, CF12308 when no administrator would be left. Idempotent; audited. */
+export function setActive(accounts: Pool, userId: UserId, active: boolean): Promise<void> {
+  return changeUser(accounts, userId, { action: active ? 'user.switch_on' : 'user.switch_off' }, (client) =>
+    client.query('UPDATE users SET is_active = $2, updated_at = now() WHERE id = $1', [userId, active]),
+  )
 }
 
-/** Links a subject of an external issuer to a user, so that its tokens act for them. Idempotent. */
-export async function linkExternalSubject(
+async function changeUser(
   accounts: Pool,
   userId: UserId,
-  issuer: string,
-  subject: string,
+  entry: { readonly action: string; readonly details?: Readonly<Record<string, unknown>> },
+  change: (client: PoolClient) => Promise<unknown>,
 ): Promise<void> {
-  const done = await accounts.query(
-    `INSERT INTO accounts (user_id, provider_id, account_id) VALUES ($1, $2, $3)
-     ON CONFLICT (provider_id, account_id) DO UPDATE SET updated_at = now() WHERE accounts.user_id = excluded.user_id`,
-    [userId, issuer, subject],
-  )
-  if (done.rowCount === 0) throw fail('CF12307', { issuer })
+  await inTransaction(accounts, async (client) => {
+    // Two operators that each take away the other one's last administrator wait for each other here.
+    const before = await client.query<{ id: UserId }>(
+      `SELECT id FROM users WHERE (role = 'admin' AND is_active) OR id = $1 ORDER BY id FOR UPDATE`,
+      [userId],
+    )
+    if (!before.rows.some(({ id }) => id === userId)) throw fail('CF12306')
+    const had = await hasAdministrator(client)
+    await change(client)
+    if (had && !(await hasAdministrator(client))) throw fail('CF12308')
+    await audit(client, { ...entry, subject: userId, outcome: 'done', userId })
+  })
+}
+
+async function hasAdministrator(client: PoolClient): Promise<boolean> {
+  const found = await client.query(`SELECT FROM users WHERE role = 'admin' AND is_active LIMIT 1`)
+  return found.rowCount === 1
 }

@@ -19,6 +19,7 @@ import {
 } from '../contract/imports.ts'
 import { ServiceTypeSchema } from '../contract/services.ts'
 import { problems } from '../contract/vocabulary.ts'
+import { admitted } from './admitted.ts'
 import { needService } from './answers.ts'
 
 const tags = ['imports']
@@ -153,15 +154,10 @@ export function importRoutes(api: GatewayApi, options: ApiOptions): void {
         return needInstance(client, type)
       })
       const session = await options.directory.openForUser(instanceId, type, userId)
-      const admission = options.limits.admit(session)
-      if (!admission.admitted)
-        throw fail('CF12037', { reason: admission.reason, seconds: Math.ceil(admission.retryAfterMs / 1000) })
-      try {
+      await admitted(options, session, () => {
         options.caller.forgetRemote(type)
-        await options.caller.serviceFor(session, known)
-      } finally {
-        options.limits.ended(session)
-      }
+        return options.caller.serviceFor(session, known)
+      })
       return { tools: await asUser(options.api, proof, (client) => readPinnedTools(client, serviceType)) }
     },
   )

@@ -46,10 +46,12 @@ export async function readAudit(
   }
 }
 
-/** `default of GitHub` for a token, `GitHub` for what else is about a service. */
+/** `default of GitHub` for a token, `Notes, for GitHub` for an application, `GitHub` for what else is about a service. */
 function subjectName({ action, subject, details, service_type, token_name }: Row, nameOf: (type: string) => string) {
   const told = service_type ?? details['serviceType'] ?? (/^(service|tool)\./.test(action) ? subject : null)
   const service = typeof told === 'string' ? nameOf(told) : null
+  const { application } = details
+  if (typeof application === 'string') return service === null ? application : `${application}, for ${service}`
   const token = token_name ?? details['name']
   if (typeof token === 'string') return service === null ? token : `${token} of ${service}`
   return service

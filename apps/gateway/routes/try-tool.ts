@@ -7,6 +7,7 @@ import type { ApiOptions, GatewayApi } from '../api-parts.ts'
 import { CalledToolSchema, CallToolSchema } from '../contract/instances.ts'
 import { ServiceTypeSchema, ToolNameSchema } from '../contract/services.ts'
 import { problems } from '../contract/vocabulary.ts'
+import { admitted } from './admitted.ts'
 import { needService } from './answers.ts'
 
 /** Trying a tool from the page: the same call, limits and usage as through MCP. */
@@ -44,15 +45,12 @@ export function tryToolRoutes(api: GatewayApi, options: ApiOptions): void {
       const wrong = check.reasonAgainst(name, tool.inputSchema, given)
       if (wrong !== null) throw fail('CF12033', { reason: wrong })
 
-      const admission = options.limits.admit(session)
-      if (!admission.admitted)
-        throw fail('CF12037', { reason: admission.reason, seconds: Math.ceil(admission.retryAfterMs / 1000) })
       const gone = new AbortController()
       reply.raw.on('close', () => {
         if (!reply.raw.writableEnded) gone.abort(new Error('the caller went away'))
       })
-      const begun = performance.now()
-      try {
+      return admitted(options, session, async () => {
+        const begun = performance.now()
         const outcome = await options.caller.call({ session, service, tool, arguments: given, signal: gone.signal })
         const milliseconds = performance.now() - begun
         options.usage.record({
@@ -72,9 +70,7 @@ export function tryToolRoutes(api: GatewayApi, options: ApiOptions): void {
           errorCode: outcome.errorCode,
           milliseconds: Math.round(milliseconds * 10) / 10,
         }
-      } finally {
-        options.limits.ended(session)
-      }
+      })
     },
   )
 }

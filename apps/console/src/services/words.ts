@@ -52,7 +52,7 @@ export function deedWord(action: string): string {
   return deeds[action] ?? action.replaceAll(/[._]/g, ' ')
 }
 
-const actors: Readonly<Record<string, string>> = { user: 'you', accounts: 'you, signing in', keeper: 'the server' }
+const actors: Readonly<Record<string, string>> = { user: 'you', accounts: 'you', keeper: 'the server' }
 
 /** Who did an entry's deed. */
 export function actorWord(actor: string): string {

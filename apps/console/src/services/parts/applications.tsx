@@ -37,7 +37,7 @@ export function Applications() {
           <thead>
             <tr>
               <th>application</th>
-              <th>may use</th>
+              <th>instance</th>
               <th>may</th>
               <th>allowed</th>
               <th>last used</th>
@@ -56,7 +56,7 @@ export function Applications() {
                     <span className="muted small break">answers to {application.returnsTo}</span>
                   </span>
                 </td>
-                <td className="name" data-label="may use">
+                <td className="name" data-label="instance">
                   <Instances application={application} />
                 </td>
                 <td data-label="may">{mayOf(application.scopes)}</td>
