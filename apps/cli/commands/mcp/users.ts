@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { printJson, printText } from '../../terminal/output.ts'
 import { colour } from '../../terminal/style.ts'
 import { type CommonOptions, common } from '../command.ts'
-import { readSecretFile } from './secret-file.ts'
+import { readSecretFile } from '../../terminal/read-secret-file.ts'
 
 interface UsersOptions extends CommonOptions {
   readonly database?: string
