@@ -1,6 +1,8 @@
 import type { RequestListener, Server } from 'node:http'
 import { createRequire } from 'node:module'
 import { fail, reasonOf } from '@crossfade/model/failure.ts'
+import { httpAnswerOf } from '@crossfade/model/http-answers.ts'
+import { refuse } from './answers.ts'
 
 // Not by `import`: that reads everything which the module could give, its WebSocket among it, and so loads Node's own fetch, for which a worker has no use.
 const { createServer } = createRequire(import.meta.url)('node:http') as typeof import('node:http')
@@ -19,6 +21,9 @@ const slowLookMs = 2_000
 const connectionsMax = 10_000
 const backlogMax = 1_024
 
+/** From the word that a request was given up to the end of its connection. */
+const tellMsMax = 200
+
 export interface ListenAddress {
   readonly host: string
   /** 0 takes a free one. */
@@ -32,6 +37,9 @@ export interface ServerTimes {
   readonly requestMs: number
   readonly lookMs: number
 }
+
+/** What each server has not answered yet. */
+const responses = new WeakMap<Server, ReadonlySet<ServerResponse>>()
 
 /** Makes an HTTP server with the limits of the edge. Strict parsing: a request with both a length and chunks, or a bare line feed, is refused. */
 export function edgeServer(listener: RequestListener, times: Partial<ServerTimes> = {}): Server {
@@ -49,6 +57,15 @@ export function edgeServer(listener: RequestListener, times: Partial<ServerTimes
     listener,
   )
   server.maxConnections = connectionsMax
+  const underWay = new Set<ServerResponse>()
+  const over = function (this: ServerResponse) {
+    underWay.delete(this)
+  }
+  server.on('request', (_request, response) => {
+    underWay.add(response)
+    response.on('close', over)
+  })
+  responses.set(server, underWay)
   // What comes after a switch of protocols would not pass the edge.
   server.on('upgrade', (_request, socket) => socket.destroy())
   server.on('connect', (_request, socket) => socket.destroy())
@@ -66,12 +83,32 @@ export function listenOn(server: Server, { host, port, shared }: ListenAddress):
   })
 }
 
-/** Lets requests under way finish for at most `closeMsMax`, then cuts what is left. */
+/**
+ * No new connections; requests under way get `closeMsMax` to finish. What is not answered by then is told so (503, CF14027), so that nobody has to guess what became of a request; answers that had begun,
+ * such as streams, are ended. For servers of `edgeServer`.
+ */
 export async function closeServer(server: Server, closeMsMax: number): Promise<void> {
-  const cut = setTimeout(() => server.closeAllConnections(), closeMsMax)
+  const underWay = responses.get(server) ?? new Set()
+  // Otherwise a client would send its next request on a connection that nobody listens to any more.
+  for (const response of underWay) if (!response.headersSent) response.setHeader('connection', 'close')
+  let cut: NodeJS.Timeout | undefined
+  const giveUp = setTimeout(() => {
+    for (const response of underWay) tellOfEnd(response)
+    cut = setTimeout(() => server.closeAllConnections(), tellMsMax)
+  }, closeMsMax)
   await new Promise<void>((resolve) => {
     server.close(() => resolve())
     server.closeIdleConnections()
   })
+  clearTimeout(giveUp)
   clearTimeout(cut)
+}
+
+function tellOfEnd(response: ServerResponse): void {
+  const failure = fail('CF14027')
+  if (response.headersSent || !response.req.url!.startsWith('/api/')) return refuse(response, failure)
+  const { code, message, remedy, retry } = failure
+  const { status, retryAfterSeconds } = httpAnswerOf(failure)
+  response.writeHead(status, { 'content-type': 'application/json', 'retry-after': String(retryAfterSeconds) })
+  response.end(JSON.stringify({ code, message, remedy, retry }))
 }
