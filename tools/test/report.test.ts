@@ -9,7 +9,7 @@ import { Report } from './report.ts'
 import { runInSharedProcess } from './shared-process.ts'
 
 /** The lines that a run of this test file ends with. */
-async function closingLines(source: string): Promise<string[]> {
+async function closingLines(source: string, slowest = 0): Promise<string[]> {
   const root = mkdtempSync(join(tmpdir(), 'crossfade-report-'))
   try {
     const file = join(root, 'some.test.ts')
@@ -21,7 +21,7 @@ async function closingLines(source: string): Promise<string[]> {
     const written = text(output)
     const report = new Report(output)
     await report.follow(runInSharedProcess([file], { cwd: root, timeoutMs: 60_000 }))
-    await report.close({ pure: 1, database: 0 }, { root, seed: 77 })
+    await report.close({ pure: 1, database: 0 }, { root, seed: 77, slowest })
     output.end()
     const lines = (await written).trimEnd().split('\n')
     return lines.slice(lines.findIndex((line) => line.startsWith('ℹ duration_ms')) + 1)
@@ -60,4 +60,10 @@ test('a process that ends before its tests do is told with the seed of the run',
   const lines = await closingLines(`test('leaves', () => process.exit(3))`)
   assert.match(lines.at(-3) ?? '', /^✖ the shared test process ended before its tests did \(exit code 3\)/)
   assert.equal(lines.at(-2), '    CROSSFADE_SEED=77 npm test --')
+})
+
+test('the files that took the longest are told to who asks', async () => {
+  const lines = await closingLines(`test('waits', () => new Promise((resolve) => setTimeout(resolve, 120)))`, 1)
+  assert.match(lines[0] ?? '', /^ +\d+\.\d s {2}some\.test\.ts$/)
+  assert.equal(lines.length, 2)
 })

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import type { Writable } from 'node:stream'
 import { spec } from 'node:test/reporters'
 import { Failures } from './failures.ts'
+import { FileTimes } from './file-times.ts'
 
 const countNames = ['tests', 'suites', 'pass', 'fail', 'cancelled', 'skipped', 'todo'] as const
 type Count = (typeof countNames)[number]
@@ -23,6 +24,7 @@ export class Report {
   readonly counts: Record<Count, number> = { tests: 0, suites: 0, pass: 0, fail: 0, cancelled: 0, skipped: 0, todo: 0 }
   readonly #reporters: InstanceType<typeof spec>[] = []
   readonly #failures: Failures[] = []
+  readonly #times = new FileTimes()
   readonly #started = Date.now()
   readonly #output: Writable
 
@@ -39,13 +41,17 @@ export class Report {
     this.#failures.push(failures)
     for await (const event of run) {
       failures.note(event)
+      this.#times.note(event)
       if (isSummaryLine(event)) this.#add(event.data.message)
       else if (!reporter.write(event)) await once(reporter, 'drain')
     }
   }
 
-  /** Prints the failing tests with all they said, the summary, and at the end each failing test again with the command that repeats it. */
-  async close(files: { pure: number; database: number }, replay: { root: string; seed: number }): Promise<void> {
+  /** Prints the failing tests with all they said, the summary, and at the end each failing test again with the command that repeats it; before these the `slowest` files. */
+  async close(
+    files: { pure: number; database: number },
+    told: { root: string; seed: number; slowest?: number | undefined },
+  ): Promise<void> {
     for (const reporter of this.#reporters) {
       reporter.end()
       await once(reporter, 'end')
@@ -54,8 +60,9 @@ export class Report {
     this.#output.write(`\n${lines.join('\n')}\nℹ duration_ms ${Date.now() - this.#started}\n`)
     const verdict = this.succeeded ? 'passed' : this.counts.tests === 0 ? 'no tests ran' : 'FAILED'
     const found = `${files.pure} files in one process, ${files.database} in processes of their own`
+    for (const line of this.#times.lines(told.root, told.slowest ?? 0)) this.#output.write(`${line}\n`)
     for (const failures of this.#failures)
-      for (const line of failures.lines(replay.root, replay.seed)) this.#output.write(`${line}\n`)
+      for (const line of failures.lines(told.root, told.seed)) this.#output.write(`${line}\n`)
     this.#output.write(`crossfade tests: ${verdict}: ${this.counts.pass} of ${this.counts.tests} tests (${found})\n`)
   }
 

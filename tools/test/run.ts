@@ -1,4 +1,4 @@
-// `npm test [-- PATH …] [--name PATTERN] [--pure | --pg] [--long]`: finds the tests, sets up what they need, runs them.
+// `npm test [-- PATH …] [--name PATTERN] [--pure | --pg] [--long] [--slowest COUNT]`: finds the tests, sets up what they need, runs them.
 //
 // Pure tests share one process, which is many times faster than a process each. Tests on a real database get a
 // process each, three at a time, so that a killed server or a leaked connection stays with the test that caused it.
@@ -28,6 +28,7 @@ const { values, positionals } = parseArgs({
     pure: { type: 'boolean' },
     pg: { type: 'boolean' },
     long: { type: 'boolean' },
+    slowest: { type: 'string' },
   },
 })
 
@@ -49,7 +50,10 @@ if (values.long) process.env['CROSSFADE_LONG'] = '1'
 
 const report = new Report()
 await Promise.all([pure.length > 0 && report.follow(runPure()), database.length > 0 && report.follow(runDatabase())])
-await report.close({ pure: pure.length, database: database.length }, { root: projectRoot, seed })
+await report.close(
+  { pure: pure.length, database: database.length },
+  { root: projectRoot, seed, slowest: Number(values.slowest ?? 0) },
+)
 if (!consoleBuilt) process.stdout.write('crossfade tests: FAILED: the console does not build, see above\n')
 process.exitCode = report.succeeded && consoleBuilt ? 0 : 1
 
