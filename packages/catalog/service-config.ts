@@ -219,6 +219,8 @@ export const serviceConfigSchema = Type.Object(
     tools: Type.Array(Type.String(), { maxItems: 60 }),
     /** Headers every request carries (`Notion-Version`). Never a credential. */
     headers: Type.Optional(Type.Record(Type.String(), Type.String())),
+    /** Lists and objects in forms are `name[]=` and `name[key]=` where nothing else is said of them, as Rails and PHP read them. Default: as OpenAPI has it. */
+    bracketedForms: Type.Optional(Type.Boolean()),
     /** What the upstream asks callers to keep to, where it says so. */
     rateLimit: Type.Optional(
       Type.Object({ requestsMax: Type.Integer({ minimum: 1 }), windowMs: Type.Integer({ minimum: 1 }) }, closed),

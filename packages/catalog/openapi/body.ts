@@ -48,8 +48,7 @@ function members(
     if (isReadOnly(schema, scope.context.document)) continue
     const description = asText(scope.context.document.follow(schema)?.['description'])
     if (encoding !== 'json' && isTaken('body', name, description, scope.credentials)) continue
-    const writing =
-      encoding === 'json' ? {} : formMember(name, asObject(encodings[name]), schema, encoding, scope.context.document)
+    const writing = encoding === 'json' ? {} : formMember(name, asObject(encodings[name]), schema, encoding, scope)
     const argument = scope.names.take(name, 'body')
     compiled.push({
       member: { argument, name, ...writing },

@@ -366,6 +366,32 @@ test('members of forms keep what their encoding says: one of style, explode and 
   })
 })
 
+test('a service whose forms are bracketed has its lists and objects written so, where the description says nothing', () => {
+  const media = {
+    schema: {
+      properties: {
+        tags: { type: 'array' },
+        'ids[]': { type: 'array' },
+        json: { type: 'object' },
+        file: { type: 'string', format: 'binary' },
+      },
+    },
+    encoding: { json: { contentType: 'application/json' } },
+  }
+  const tool = toolOf(
+    { post: { requestBody: { content: { 'multipart/form-data': media } } } },
+    {},
+    { bracketedForms: true },
+  )
+  assert.ok(tool.call.body?.kind === 'members')
+  assert.deepEqual(tool.call.body.members, [
+    { argument: 'tags', name: 'tags', style: 'deepObject', explode: true },
+    { argument: 'ids', name: 'ids[]' },
+    { argument: 'json', name: 'json', contentType: 'application/json' },
+    { argument: 'file', name: 'file', binary: true },
+  ])
+})
+
 test('files of a multipart form: said by format, by media type, by name, or by a schema that says nothing', () => {
   const media = {
     schema: {

@@ -23,7 +23,7 @@ export interface CompiledOperation {
 }
 
 export interface CompileOptions {
-  readonly config: Pick<ServiceConfig, 'auth' | 'baseUrl' | 'variables' | 'headers'>
+  readonly config: Pick<ServiceConfig, 'auth' | 'baseUrl' | 'variables' | 'headers' | 'bracketedForms'>
   /** Named in errors. */
   readonly file: string
 }
@@ -50,6 +50,7 @@ interface ServiceScope {
   readonly credentials: ReadonlySet<string>
   readonly fixedHeaders: ReadonlySet<string>
   readonly isGoogle: boolean
+  readonly bracketedForms: boolean
   readonly config: CompileOptions['config']
 }
 
@@ -66,6 +67,7 @@ function serviceScope(document: OpenApiDocument, { config }: CompileOptions): Se
     credentials: credentialPlaces(config, securitySchemes),
     fixedHeaders: new Set(Object.keys(config.headers ?? {}).map((name) => name.toLowerCase())),
     isGoogle: asText(asObject(document.root['info'])?.['x-providerName']) === 'googleapis.com',
+    bracketedForms: config.bracketedForms === true,
     config,
   }
 }

@@ -2,6 +2,7 @@
 import type { BodyMember } from '../catalog.ts'
 import { asObject, asText, type JsonObject } from '../json-value.ts'
 import type { OpenApiDocument } from './document.ts'
+import type { ParameterScope } from './parameters.ts'
 import { writingOf } from './styles.ts'
 
 /** RFC 9110 media types, wildcards and parameters among them, in a list. Nothing else comes into a part's header. */
@@ -12,6 +13,9 @@ const annotations = new Set(['title', 'description', 'example', 'examples', 'nul
 
 type Encoding = Omit<BodyMember, 'argument' | 'name'>
 
+/** `name[]=`, `name[key]=`; of a scalar `name=`. */
+export const bracketed = { style: 'deepObject', explode: true } as const satisfies Encoding
+
 /**
  * How a member is written. One of `style`, `explode` and `allowReserved` makes it like a parameter of a query, and `contentType` is ignored then; without
  * any of them `contentType` alone decides. OpenAPI 3.0 has the three for URL-encoded forms only; who writes them of a multipart form means them.
@@ -21,13 +25,14 @@ export function formMember(
   encoding: JsonObject | null,
   schema: unknown,
   form: 'form' | 'multipart',
-  document: OpenApiDocument,
+  { context: { document }, bracketedForms }: Pick<ParameterScope, 'context' | 'bracketedForms'>,
 ): Encoding {
   const says = encoding ?? {}
   if (['style', 'explode', 'allowReserved'].some((key) => says[key] !== undefined)) return writingOf(says, 'query')
   const contentType = asText(says['contentType']).trim()
   const named = mediaTypes.test(contentType) ? { contentType } : {}
   const binary = form === 'multipart' && isBinary(name, schema, contentType, document)
+  if (bracketedForms && !binary && encoding === null && !name.endsWith('[]')) return bracketed
   return { ...named, ...(binary ? { binary: true } : {}) }
 }
 

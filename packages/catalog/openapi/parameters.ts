@@ -28,6 +28,8 @@ export interface ParameterScope {
   readonly fixedHeaders: ReadonlySet<string>
   readonly names: Names
   readonly isGoogle: boolean
+  /** `ServiceConfig.bracketedForms` */
+  readonly bracketedForms: boolean
 }
 
 type Place = CallParameter['in']
