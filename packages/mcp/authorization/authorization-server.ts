@@ -2,9 +2,10 @@
 import type { ServiceAuth, ServiceConfig } from '@crossfade/catalog/service-config.ts'
 import { fail } from '@crossfade/model/failure.ts'
 import * as oauth from 'oauth4webapi'
-import { Agent, fetch } from 'undici'
-import { type GuardOptions, guardedConnector } from '../upstream/address-guard.ts'
-import type { UpstreamClient } from './upstream-clients.ts'
+import type { fetch } from 'undici'
+import type { GuardOptions } from '../upstream/address-guard.ts'
+import { guardedFetch } from '../upstream/guarded-fetch.ts'
+import type { OAuthClient } from './oauth-client.ts'
 
 /** An authorization server answers within this. */
 export const tokenRequestMsMax = 10_000
@@ -28,7 +29,7 @@ export function serverOf(config: OAuthConfig): oauth.AuthorizationServer {
   }
 }
 
-export function clientAuthentication(config: OAuthConfig, client: UpstreamClient): oauth.ClientAuth {
+export function clientAuthentication(config: OAuthConfig, client: OAuthClient): oauth.ClientAuth {
   if (client.clientSecret === null) return oauth.None()
   return config.clientAuthentication === 'basic'
     ? oauth.ClientSecretBasic(client.clientSecret)
@@ -46,23 +47,19 @@ export interface TokenTransport {
 
 /** Requests to token endpoints: to public addresses alone (and `allowedPrivateHosts`), without redirects, bounded in time and size. Plain HTTP only to hosts that were allowed so. */
 export function createTokenTransport(guard: GuardOptions = {}): TokenTransport {
-  const agent = new Agent({
-    connect: guardedConnector(guard),
-    headersTimeout: tokenRequestMsMax,
-    bodyTimeout: tokenRequestMsMax,
-  })
+  const guarded = guardedFetch(guard, { headersTimeout: tokenRequestMsMax, bodyTimeout: tokenRequestMsMax })
   const allowed = new Set(guard.allowedPrivateHosts)
   return {
     options: (config) => ({
       signal: () => AbortSignal.timeout(tokenRequestMsMax),
       [oauth.customFetch]: async (url, { body, headers, method, signal }) => {
-        const request = { method, headers, body: body.toString(), redirect: 'manual', dispatcher: agent } as const
-        const response = await fetch(url, signal ? { ...request, signal } : request)
+        const request = { method, headers, body: body.toString(), redirect: 'manual' } as const
+        const response = await guarded.fetch(url, signal ? { ...request, signal } : request)
         return regular(response.status, response.headers.get('content-type'), await boundedText(response))
       },
       ...(allowed.has(new URL(config.tokenUrl).host) && { [oauth.allowInsecureRequests]: true }),
     }),
-    close: () => agent.close(),
+    close: () => guarded.close(),
   }
 }
 

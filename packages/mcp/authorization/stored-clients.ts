@@ -3,7 +3,7 @@ import { fail } from '@crossfade/model/failure.ts'
 import type { ServiceType } from '@crossfade/model/platform-ids.ts'
 import type { KeyRing } from '@crossfade/vault/key-ring.ts'
 import type pg from 'pg'
-import type { UpstreamClient } from './upstream-clients.ts'
+import type { OAuthClient } from './oauth-client.ts'
 
 /** A client as it may be shown: without its secret. */
 export interface StoredClient {
@@ -22,7 +22,7 @@ export async function storeClient(
   keeper: pg.Pool,
   keys: KeyRing,
   serviceType: ServiceType,
-  client: UpstreamClient,
+  client: OAuthClient,
 ): Promise<void> {
   await needOauth(keeper, serviceType)
   const { clientId } = client
@@ -84,11 +84,7 @@ export async function rewrapClients(keeper: pg.Pool, keys: KeyRing): Promise<num
 }
 
 /** The client of a service with its secret; null: none is stored. `pool` may be of any role that serves. Rejects with CF11004 and CF11005. */
-export async function readClient(
-  pool: pg.Pool,
-  keys: KeyRing,
-  serviceType: ServiceType,
-): Promise<UpstreamClient | null> {
+export async function readClient(pool: pg.Pool, keys: KeyRing, serviceType: ServiceType): Promise<OAuthClient | null> {
   const { rows } = await pool.query<Row>(
     'SELECT service_type, client_id, wrapped_secret, key_encryption_key_id FROM upstream_clients WHERE service_type = $1',
     [serviceType],
@@ -114,13 +110,13 @@ interface Row {
   key_encryption_key_id: string | null
 }
 
-async function wrap(keys: KeyRing, serviceType: ServiceType, { clientId, clientSecret }: UpstreamClient) {
+async function wrap(keys: KeyRing, serviceType: ServiceType, { clientId, clientSecret }: OAuthClient) {
   if (clientSecret === null) return { wrapped: null, keyId: null }
   const wrapped = await keys.current.wrap(Buffer.from(clientSecret), associated(serviceType, clientId))
   return { wrapped, keyId: keys.current.id }
 }
 
-async function unwrap(keys: KeyRing, row: Row): Promise<UpstreamClient> {
+async function unwrap(keys: KeyRing, row: Row): Promise<OAuthClient> {
   if (row.wrapped_secret === null) return { clientId: row.client_id, clientSecret: null }
   const keyEncryptionKeyId = row.key_encryption_key_id!
   const key = keys.find(keyEncryptionKeyId)

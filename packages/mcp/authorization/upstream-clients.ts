@@ -4,17 +4,12 @@ import type { ServiceConfig } from '@crossfade/catalog/service-config.ts'
 import type { ServiceType } from '@crossfade/model/platform-ids.ts'
 import type { KeyRing } from '@crossfade/vault/key-ring.ts'
 import type pg from 'pg'
+import type { OAuthClient } from './oauth-client.ts'
 import { readClient } from './stored-clients.ts'
-
-export interface UpstreamClient {
-  readonly clientId: string
-  /** Null: a public client, which PKCE alone protects. */
-  readonly clientSecret: string | null
-}
 
 export interface UpstreamClients {
   /** The client for a service, or null when none is configured. Rejects with CF11xxx when its secret can't be unwrapped. */
-  find(serviceType: ServiceType): Promise<UpstreamClient | null>
+  find(serviceType: ServiceType): Promise<OAuthClient | null>
   /** What is held of a service may be out of date. */
   forget(serviceType: string): void
 }
@@ -31,7 +26,7 @@ export function clientVariable(serviceType: ServiceType): string {
  * The client that the installation is for a service; null when none is configured. What one person imported has none: its token endpoint is of that person's choice and
  * would be sent the secret, and its name may be so near to another's that both have the same variable.
  */
-export async function clientFor(clients: UpstreamClients, config: ServiceConfig): Promise<UpstreamClient | null> {
+export async function clientFor(clients: UpstreamClients, config: ServiceConfig): Promise<OAuthClient | null> {
   return config.owner === undefined ? clients.find(config.serviceType) : null
 }
 
@@ -40,7 +35,7 @@ export function configuredClients(
   environment: Readonly<Record<string, string | undefined>>,
   stored: { readonly pool: pg.Pool; readonly keys: KeyRing } | null,
 ): UpstreamClients {
-  const held = new Map<ServiceType, { client: UpstreamClient | null; untilMs: number }>()
+  const held = new Map<ServiceType, { client: OAuthClient | null; untilMs: number }>()
   let changes = 0
   return {
     async find(serviceType) {
