@@ -1,6 +1,7 @@
 // Metrics between processes over the channel that a parent has to its workers. Workers share a port, so a scrape reaches any one of them: it asks the parent, the parent asks all.
 import type { ChildProcess } from 'node:child_process'
-import { type MetricsSnapshot, metricsText } from './metrics.ts'
+import type { MetricsSnapshot } from './metric-sources.ts'
+import { metricsText } from './metrics.ts'
 
 /** A worker that does not answer within this is left out of a scrape. */
 export const answerMsMax = 1_000

@@ -1,7 +1,7 @@
 // Prometheus metrics of the platform. Each worker counts for itself; whoever is scraped answers for all of them (metrics-exchange.ts).
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { AggregatorRegistry, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
-import type { MetricSources, MetricsSnapshot } from './metrics.ts'
+import type { MetricSources, MetricsSnapshot } from './metric-sources.ts'
 import { durationBoundsMs, type RequestStats } from './request-stats.ts'
 
 /** Opens the registry of one worker; returns what reads it. */

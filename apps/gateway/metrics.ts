@@ -1,20 +1,7 @@
 // What a worker counts for Prometheus, and how it is given away. Prometheus' own library is loaded with the first scrape: neither a start nor a process that nobody scrapes carries it.
-import type { CountingCallLimits } from '@crossfade/mcp/limits/call-limits.ts'
-import type { BreakerReport } from '@crossfade/mcp/upstream/origin-breakers.ts'
-import type { CountingUsageRecorder } from '@crossfade/mcp/usage/recorder.ts'
 import type { UsageRecorder } from '@crossfade/mcp/usage/usage.ts'
+import type { MetricSources, MetricsSnapshot } from './metric-sources.ts'
 import { RequestStats } from './request-stats.ts'
-
-/** What a worker's metrics look at when they are asked for; what is left out is not shown. */
-export interface MetricSources {
-  readonly usage?: Pick<CountingUsageRecorder, 'counts'>
-  readonly limits?: Pick<CountingCallLimits, 'keys' | 'refused'>
-  readonly sessions?: () => number
-  readonly breakers?: () => readonly BreakerReport[]
-}
-
-/** Metrics of one process as they travel to another. */
-export type MetricsSnapshot = readonly object[]
 
 export interface GatewayMetrics {
   /** Records requests on their way to `recorder`. */
