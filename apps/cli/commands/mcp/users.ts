@@ -1,25 +1,31 @@
+import { randomBytes } from 'node:crypto'
+import type { ExternalSubject } from '@crossfade/gateway-app/users.ts'
 import { textTable } from '@crossfade/plan/text-table.ts'
 import { type Command, InvalidArgumentError } from 'commander'
-import { printJson, printText } from '../../terminal/output.ts'
+import { printJson, printNote, printText } from '../../terminal/output.ts'
+import { readSecretFile } from '../../terminal/read-secret-file.ts'
 import { colour } from '../../terminal/style.ts'
 import { type CommonOptions, common } from '../command.ts'
-import { readSecretFile } from '../../terminal/read-secret-file.ts'
 
 interface UsersOptions extends CommonOptions {
   readonly database?: string
 }
 
 interface PasswordOptions extends UsersOptions {
-  readonly passwordFile: string
+  readonly passwordFile?: string
+  readonly new?: boolean
 }
 
-/** `crossfade mcp users list|set-password|set-role|switch-off|switch-on`: the people of an installation, for its operator. */
+/** 144 bits: nobody guesses them, and a person can type them. */
+const passwordBytes = 18
+
+/** `crossfade mcp users`: the people of an installation, for its operator. */
 export function registerUsers(mcp: Command): void {
   const users = mcp
     .command('users')
     .summary('look after the people of an installation')
     .description(
-      'People sign up in the console. The operator makes one of them an administrator, sets passwords that were forgotten, and switches people off; all of it stands in their audit logs.',
+      'People sign up in the console. The operator makes one of them an administrator, sets passwords that were forgotten, and switches people off; all of it stands in their audit logs. Works beside a running server, which knows of it at once.',
     )
   withDatabase(
     users.command('list').summary('show the users').description('Shows all users, the oldest first.'),
@@ -29,9 +35,12 @@ export function registerUsers(mcp: Command): void {
     users
       .command('set-password')
       .summary('set a password, and end every session of the user')
-      .description('Sets a password and ends every session of the user; makes the user where there is none.')
-      .argument('<email>')
-      .requiredOption('--password-file <file>', 'file that holds the password; - reads standard input'),
+      .description(
+        'Sets a password and ends every session of the user. Without a file it makes one up and prints it, this once.',
+      )
+      .argument('<email>', 'as `users list` shows it', address)
+      .option('--password-file <file>', 'file that holds the password; - reads standard input')
+      .option('--new', 'make the user where there is none'),
     'crossfade mcp users set-password ann@example.com --password-file password',
   ).action(setPassword)
   withDatabase(
@@ -41,10 +50,43 @@ export function registerUsers(mcp: Command): void {
       .description(
         'Administrators import services for everybody, and nothing more: they see no key and no instance of others.',
       )
-      .argument('<email>')
+      .argument('<email>', 'as `users list` shows it', address)
       .argument('<role>', 'admin or member', role),
     'crossfade mcp users set-role ann@example.com admin',
   ).action(setRole)
+  withDatabase(
+    users
+      .command('sign-in-link')
+      .summary('make a link that signs a user in, once')
+      .description(
+        'Prints a link that signs whoever opens it in as that user, once, within three minutes: for people without a password, such as the owner of a local installation. Hand it over as you would a password.',
+      )
+      .argument('<email>', 'as `users list` shows it', address),
+    'crossfade mcp users sign-in-link local@localhost',
+  ).action(signInLink)
+  for (const [name, isLinked] of [
+    ['link', true],
+    ['unlink', false],
+  ] as const) {
+    withDatabase(
+      users
+        .command(name)
+        .summary(
+          isLinked ? 'let tokens of an external issuer act for a user' : 'let tokens of an external issuer act no more',
+        )
+        .description(
+          isLinked
+            ? 'Lets tokens of this subject act for the user, where the server was started with --external-issuers and the issuer in that file.'
+            : 'Takes such a link away; every worker refuses the tokens of the subject at once.',
+        )
+        .argument('<email>', 'as `users list` shows it', address)
+        .argument('<issuer>', 'as it stands in `iss` of the tokens')
+        .argument('<subject>', 'as it stands in `sub` of the tokens'),
+      `crossfade mcp users ${name} ann@example.com https://id.example.com 248289761001`,
+    ).action((email: string, issuer: string, subject: string, options: UsersOptions) =>
+      (isLinked ? link : unlink)(email, { issuer, subject }, options),
+    )
+  }
   for (const [name, active] of [
     ['switch-off', false],
     ['switch-on', true],
@@ -58,7 +100,7 @@ export function registerUsers(mcp: Command): void {
             ? 'Lets a user in again, with the instances and tokens that there were.'
             : 'Ends every session and OAuth token of a user, and opens none of their instances, on every worker at once.',
         )
-        .argument('<email>'),
+        .argument('<email>', 'as `users list` shows it', address),
       `crossfade mcp users ${name} ann@example.com`,
     ).action((email: string, options: UsersOptions) => setActive(email, active, options))
   }
@@ -83,10 +125,35 @@ async function list(options: UsersOptions): Promise<void> {
 }
 
 async function setPassword(email: string, options: PasswordOptions): Promise<void> {
-  const password = readSecretFile(options.passwordFile, 'password')
+  const { passwordFile, new: isNew = false } = options
+  const made = passwordFile === undefined ? randomBytes(passwordBytes).toString('base64url') : null
+  const password = made ?? readSecretFile(passwordFile!, 'password')
   const { setPasswordOf } = await import('@crossfade/gateway-app/users.ts')
-  await setPasswordOf(options, email, password)
-  told(options, { email }, `${email} signs in with the new password; every session has ended.`)
+  await setPasswordOf({ ...options, isNew }, email, password)
+  const json = made === null ? { email } : { email, password: made }
+  told(options, json, `${email} signs in with the new password; every session has ended.`)
+  if (made !== null && !options.json) printText(`  ${made}`)
+}
+
+async function signInLink(email: string, options: UsersOptions): Promise<void> {
+  const { signInLinkOf } = await import('@crossfade/gateway-app/users.ts')
+  const { url, endsAt } = await signInLinkOf(options, email)
+  if (options.json) return printJson({ email, url, endsAt })
+  printText(url)
+  printNote(colour.dim(`  Signs ${email} in, once, until ${endsAt.toISOString()}.`))
+}
+
+async function link(email: string, subject: ExternalSubject, options: UsersOptions): Promise<void> {
+  const { linkOf } = await import('@crossfade/gateway-app/users.ts')
+  await linkOf(options, email, subject)
+  told(options, { email, ...subject }, `Tokens of ${subject.subject} by ${subject.issuer} act for ${email}.`)
+}
+
+async function unlink(email: string, subject: ExternalSubject, options: UsersOptions): Promise<void> {
+  const { unlinkOf } = await import('@crossfade/gateway-app/users.ts')
+  const removed = await unlinkOf(options, email, subject)
+  if (!removed && !options.json) return printText(`${email} has no such link.`)
+  told(options, { email, ...subject, removed }, `Tokens of ${subject.subject} by ${subject.issuer} act for nobody now.`)
 }
 
 async function setRole(email: string, wanted: 'admin' | 'member', options: UsersOptions): Promise<void> {
@@ -104,6 +171,11 @@ async function setActive(email: string, active: boolean, options: UsersOptions):
 function told(options: UsersOptions, json: object, sentence: string): void {
   if (options.json) printJson(json)
   else printText(`${colour.green('✓')} ${sentence}`)
+}
+
+function address(text: string): string {
+  if (/^[^\s@]+@[^\s@]+$/.test(text)) return text
+  throw new InvalidArgumentError('Give an e-mail address.')
 }
 
 function role(text: string): 'admin' | 'member' {
