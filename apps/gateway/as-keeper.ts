@@ -34,3 +34,9 @@ export async function everybodyKnows({ roles }: Platform): Promise<boolean> {
   )
   return listening.everybodyHeard().finally(() => listening.close())
 }
+
+/** The public address, as the server that was started last has it. */
+export async function readBaseUrl(keeper: Pool): Promise<string> {
+  const { rows } = await keeper.query<{ value: string }>(`SELECT value FROM platform_settings WHERE key = 'base_url'`)
+  return rows[0]?.value ?? 'http://127.0.0.1:7070'
+}

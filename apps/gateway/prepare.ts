@@ -2,6 +2,7 @@ import { registryRows } from '@crossfade/catalog/registry.ts'
 import { withPool } from '@crossfade/mcp-database/pool.ts'
 import { syncRegistry } from '@crossfade/mcp-database/sync-registry.ts'
 import { hasStoredKeys } from '@crossfade/vault/check-keys.ts'
+import type { KeyRing } from '@crossfade/vault/key-ring.ts'
 import { masterKeys } from '@crossfade/vault/master-keys.ts'
 import { openPlatformSecret } from '@crossfade/vault/platform-secret.ts'
 import type { Pool } from 'pg'
@@ -26,14 +27,19 @@ export function prepareInstallation(
        ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = now() WHERE s.value <> excluded.value`,
       [baseUrl],
     )
-    const secret = await openPlatformSecret(keeper, keys)
-    const derived = (purpose: string) => secret.derive(purpose).toString('base64')
-    return {
-      accounts: derived('accounts'),
-      pepper: derived('hashes of tried keys'),
-      questions: derived('state of questions'),
-    }
+    return openSecrets(keeper, keys)
   })
+}
+
+/** The secrets of an installation that is prepared. Rejects with CF11xxx. */
+export async function openSecrets(keeper: Pool, keys: KeyRing): Promise<WorkerSettings['secrets']> {
+  const secret = await openPlatformSecret(keeper, keys)
+  const derived = (purpose: string) => secret.derive(purpose).toString('base64')
+  return {
+    accounts: derived('accounts'),
+    pepper: derived('hashes of tried keys'),
+    questions: derived('state of questions'),
+  }
 }
 
 /** Tells the database, and by it every worker, that the catalog is another one. */

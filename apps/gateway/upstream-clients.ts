@@ -9,8 +9,7 @@ import {
 import { fail } from '@crossfade/model/failure.ts'
 import { parseServiceType, type ServiceType } from '@crossfade/model/platform-ids.ts'
 import { masterKeys } from '@crossfade/vault/master-keys.ts'
-import type { Pool } from 'pg'
-import { asKeeper, everybodyKnows, type InstallationOptions } from './as-keeper.ts'
+import { asKeeper, everybodyKnows, type InstallationOptions, readBaseUrl } from './as-keeper.ts'
 
 const clientIdCharactersMax = 500
 /** Of what a person gave as a name, what is repeated. */
@@ -67,10 +66,4 @@ function serviceTypeOf(name: string): ServiceType {
   const type = parseServiceType(name)
   if (type === null) throw fail('CF12013', { service: name.slice(0, nameCharactersMax) })
   return type
-}
-
-/** As the server that was started last has it. */
-async function readBaseUrl(keeper: Pool): Promise<string> {
-  const { rows } = await keeper.query<{ value: string }>(`SELECT value FROM platform_settings WHERE key = 'base_url'`)
-  return rows[0]?.value ?? 'http://127.0.0.1:7070'
 }

@@ -80,7 +80,8 @@ export async function openApi(
   }
   const api = await createApi(options)
   closing.push(() => api.close())
-  protectedResourceRoutes(api, { baseUrl: settings.baseUrl, issuers: [issuerOf(settings.baseUrl)] })
+  const issuers = [issuerOf(settings.baseUrl), ...(settings.externalIssuers ?? []).map(({ issuer }) => issuer)]
+  protectedResourceRoutes(api, { baseUrl: settings.baseUrl, issuers })
   if (settings.consoleDirectory !== null) await serveConsole(api, settings.consoleDirectory)
   await api.ready()
   return api

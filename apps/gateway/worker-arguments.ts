@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { limitSettings } from '@crossfade/mcp/limits/settings.ts'
 import { fail, reasonOf } from '@crossfade/model/failure.ts'
+import { readExternalIssuers } from './external-issuers.ts'
 import type { WorkerSettings } from './worker-settings.ts'
 
 const portMax = 65_535
@@ -31,7 +32,7 @@ function parsed(given: readonly string[]) {
   }
 }
 
-/** Everything that a worker without a parent can know before the database is open. */
+/** Everything that a worker without a parent can know before the database is open. Throws as `readExternalIssuers`. */
 export function settingsWithoutParent(
   { port, shared, onlyService }: WorkerArguments,
   directory: string,
@@ -50,6 +51,7 @@ export function settingsWithoutParent(
     allowedOrigins: listOf('CROSSFADE_MCP_ALLOW_ORIGINS'),
     trustedProxies: listOf('CROSSFADE_MCP_TRUST_PROXIES'),
     allowedUpstreams: listOf('CROSSFADE_MCP_ALLOW_UPSTREAMS'),
+    externalIssuers: readExternalIssuers(environment['CROSSFADE_MCP_EXTERNAL_ISSUERS']),
     limits: limitSettings({}),
     signUp: environment['CROSSFADE_MCP_SIGN_UP'] !== 'off',
     healthChecks: environment['CROSSFADE_MCP_HEALTH_CHECKS'] !== 'off',

@@ -109,7 +109,7 @@ export async function openRuntime(
   })
   closing.push(() => caller.close())
   const clients = configuredClients(process.env, { pool: runtimePool, keys })
-  const tokens = createAccessTokenVerifier({ runtime: runtimePool, baseUrl: settings.baseUrl })
+  const tokens = await openTokenVerifier(settings, runtimePool, closing)
   const directory = await openDirectory({
     runtime: runtimePool,
     databaseUrl: settings.roles.runtime,
@@ -177,6 +177,15 @@ export async function openRuntime(
     onTrouble: ({ path, error }) => logger.error({ err: error, path }, 'a request could not be served'),
   })
   return { directory, caller, limits, usage, metrics, clients, changes, edge }
+}
+
+async function openTokenVerifier(settings: WorkerSettings, runtime: Pool, closing: Closing) {
+  const { baseUrl, externalIssuers = [], allowedUpstreams } = settings
+  if (externalIssuers.length === 0) return createAccessTokenVerifier({ runtime, baseUrl })
+  const { openIssuerDocuments } = await import('./external-issuers.ts')
+  const documents = await openIssuerDocuments(externalIssuers, allowedUpstreams)
+  closing.push(() => documents.close())
+  return createAccessTokenVerifier({ runtime, baseUrl, externalIssuers, readIssuerDocument: documents.read })
 }
 
 /** Services that this worker leaves alone for now. */

@@ -1,3 +1,4 @@
+import type { ExternalIssuer } from '@crossfade/accounts/external-issuers.ts'
 import type { LimitSettings } from '@crossfade/mcp/limits/settings.ts'
 import type { RoleUrls } from '@crossfade/mcp-database/roles.ts'
 import type { ErrorCode } from '@crossfade/model/error-codes.ts'
@@ -27,6 +28,8 @@ export interface WorkerSettings {
   readonly trustedProxies?: readonly string[]
   /** Private `host:port` that upstreams may have: for upstreams of one's own. */
   readonly allowedUpstreams: readonly string[]
+  /** Authorization servers of others whose tokens open instances. Default: none. */
+  readonly externalIssuers?: readonly ExternalIssuer[]
   readonly limits: LimitSettings
   readonly signUp: boolean
   readonly healthChecks: boolean

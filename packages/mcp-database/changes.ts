@@ -64,6 +64,12 @@ export interface ChangeListening {
   close(): Promise<void>
 }
 
+/** Says that what is held of a user is out of date; heard when the client's transaction commits. For what no trigger tells of. */
+export async function tellOfUser(client: pg.ClientBase, userId: string): Promise<void> {
+  const change: Change = { kind: 'user', userId }
+  await client.query('SELECT pg_notify($1, $2)', [channel, JSON.stringify(change)])
+}
+
 class ChangeListener implements ChangeListening {
   readonly #url: string
   readonly #onChange: (change: Change) => unknown
