@@ -116,6 +116,55 @@ test('M13 SI-08 both levels of keys rotate under load and no request fails', asy
   )
 })
 
+test('SI-09 an OAuth client is set, listed and removed by command: sealed, never printed, used by every worker at once', async () => {
+  const secret = 'canary-of-the-client-secret'
+  writeFileSync(join(server.directory, 'client.secret'), `${secret}\n`)
+  const isOffered = async () => {
+    const { body } = await server.api<{ oauth: { available: boolean } | null }>('GET', '/services/github')
+    return body.oauth?.available
+  }
+  const printed: string[] = []
+  const run = async (...args: string[]) => {
+    const { code, stdout, stderr } = await server.run('mcp', 'upstream-clients', ...args, '--json')
+    printed.push(stdout, stderr)
+    return { code, answer: JSON.parse(stdout) }
+  }
+  assert.equal(await isOffered(), false)
+  const set = await run('set', 'github', '--client-id', 'Iv1.test', '--client-secret-file', 'client.secret')
+  assert.equal(set.code, 0)
+  for (let n = 0; n < 8; n += 1) assert.equal(await isOffered(), true)
+  const { answer } = await run('list')
+  assert.deepEqual(
+    answer.map(({ serviceType, clientId, redirectUri }: Record<string, string>) => [
+      serviceType,
+      clientId,
+      redirectUri,
+    ]),
+    [['github', 'Iv1.test', `${server.origin}/api/v1/oauth/callback/github`]],
+  )
+  assert.equal((await run('set', 'acme', '--client-id', 'x', '--public')).answer.error.code, 'CF12020')
+  assert.equal((await run('set', 'nowhere', '--client-id', 'x', '--public')).answer.error.code, 'CF12013')
+  assert.equal((await run('set', 'github', '--client-id', 'x')).answer.error.code, 'CF14013')
+  assert.deepEqual((await run('remove', 'github')).answer, { service: 'github', removed: true })
+  for (let n = 0; n < 8; n += 1) assert.equal(await isOffered(), false)
+  assert.doesNotMatch(printed.join('') + server.log, new RegExp(secret))
+})
+
+test('what a service does not take, and files that hold no key, are said before anything is sent', async () => {
+  writeFileSync(join(server.directory, 'empty.key'), '')
+  writeFileSync(join(server.directory, 'some.key'), 'right-key')
+  const before = acme.requests.length
+  const codeOf = async (...args: string[]) => {
+    const { code, stdout } = await server.run('mcp', 'connect', 'acme', '--json', ...args)
+    assert.equal(code, 1)
+    return JSON.parse(stdout).error.code
+  }
+  assert.equal(await codeOf(), 'CF14013')
+  assert.equal(await codeOf('--key-file', 'empty.key'), 'CF14021')
+  assert.equal(await codeOf('--key-file', 'some.key', '--variable', 'nope=1'), 'CF14025')
+  assert.equal(acme.requests.length, before)
+})
+
 test('M08 a revoked token stops on every worker before another request can pass', async () => {
   const minted = await server.api<{ token: { id: string }; secret: string }>('POST', '/services/acme/instance/tokens', {
     name: 'to be revoked',
@@ -139,12 +188,26 @@ test('the database goes away and comes back: what is known goes on, the rest is 
   assert.equal(await call(), 200)
   const home = homePaths(server.directory)
   const cluster = await homeCluster(home.databaseDirectory)
+  let goingOn = true
+  const statuses: number[] = []
+  const calling = Promise.all(
+    Array.from({ length: 4 }, async () => {
+      while (goingOn) statuses.push(await call())
+    }),
+  )
   await cluster.stop('immediate')
   assert.equal(await call(), 200)
   const unknown = await callOrder(url, `cfi_${'x'.repeat(43)}`)
   assert.equal(unknown, 503)
   await cluster.start()
   await until(async () => (await server.api('GET', '/services/acme/instance')).status === 200)
+  goingOn = false
+  await calling
+  assert.ok(statuses.length > 20, `${statuses.length} calls`)
+  assert.deepEqual(
+    statuses.filter((status) => status !== 200),
+    [],
+  )
   assert.equal(await call(), 200)
   assert.equal(await callOrder(url, `cfi_${'x'.repeat(43)}`), 401)
 })
