@@ -2,10 +2,9 @@
 import { issuerOf } from '@crossfade/accounts/paths.ts'
 import { createTokenTransport } from '@crossfade/mcp/authorization/authorization-server.ts'
 import { verifyWithUpstream } from '@crossfade/mcp/instances/verify-with-upstream.ts'
-import { guardedConnector } from '@crossfade/mcp/upstream/address-guard.ts'
+import { guardedFetch } from '@crossfade/mcp/upstream/guarded-fetch.ts'
 import { openPool } from '@crossfade/mcp-database/pool.ts'
 import type { Logger } from 'pino'
-import { Agent, fetch } from 'undici'
 import { accountsWhenAsked } from './accounts-when-asked.ts'
 import { createApi } from './api.ts'
 import type { ApiOptions, GatewayApi } from './api-parts.ts'
@@ -43,7 +42,7 @@ export async function openApi(
     trustedOrigins,
     allowSignUp: settings.signUp,
     readClientDocument: (url, signal) =>
-      fetch(url, { dispatcher: documents, redirect: 'manual', signal }) as unknown as Promise<Response>,
+      documents.fetch(url, { redirect: 'manual', signal }) as unknown as Promise<Response>,
     onError: (message) => logger.error({ reason: message }, 'accounts'),
   })
   closing.push(() => accounts.close())
@@ -52,7 +51,7 @@ export async function openApi(
   const transport = createTokenTransport(guard)
   closing.push(() => transport.close())
   const scrape = scrapeThroughParent(() => metrics.snapshot())
-  const documents = new Agent({ connect: guardedConnector(guard) })
+  const documents = guardedFetch(guard)
   closing.push(() => documents.destroy())
   const options: ApiOptions = {
     api: apiPool,
