@@ -56,6 +56,7 @@ const wrong: [title: string, code: string, changes: object][] = [
   ['the port of another', 'CF10011', { port: 49_294 }],
   ['a variable that is not declared', 'CF10014', { baseUrl: 'https://{sub}.example.com' }],
   ['a base URL with a query', 'CF10015', { baseUrl: 'https://api.example.com?x=1' }],
+  ['a base URL with a user name', 'CF10015', { baseUrl: 'https://somebody@api.example.com' }],
   ['a pattern that is none', 'CF10021', { variables: { sub: { label: 'Sub', pattern: '[' } } }],
   [
     'a verification that tells nothing',

@@ -58,6 +58,18 @@ test('a GraphQL query goes with every call, and the arguments become its variabl
   })
 })
 
+test('what stands in the path is required, and members of a body that may be left out are not', () => {
+  const body = { contentType: 'application/json', schema: { type: 'object', properties: { a: {} }, required: ['a'] } }
+  const tool = toolOf({
+    parameters: [{ name: 'id', in: 'path', schema: { type: 'string' } }],
+    body: { ...body, required: false } as NonNullable<HandWrittenOperation['body']>,
+  })
+  assert.deepEqual(tool.inputSchema['required'], ['id'])
+  assert.equal(tool.call.parameters[0]!.required, true)
+  const needed = toolOf({ body: body as NonNullable<HandWrittenOperation['body']> })
+  assert.deepEqual(needed.inputSchema['required'], ['id', 'a'])
+})
+
 test('a body that is no object is one argument', () => {
   const tool = toolOf({
     body: { contentType: 'application/json', required: true, schema: { type: 'array', items: { type: 'string' } } },

@@ -78,6 +78,14 @@ test('hand-written operations are checked like configurations; a folder without 
   assert.match(messages.join('\n'), /CF10006 .*\/empty\/config\.json/)
 })
 
+test('folders that are being written, and hidden ones, are no services', () => {
+  const { types, messages } = loadedWith((directory) => {
+    writeExample(directory, '.hidden', 50_001)
+    writeExample(directory, 'half.partial', 50_002)
+  })
+  assert.deepEqual([types, messages], [['good'], []])
+})
+
 test('a directory that is not there has no services', () => {
   assert.deepEqual(loadServices(['/nowhere/at/all']), { services: [], findings: [] })
 })

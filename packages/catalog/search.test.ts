@@ -22,6 +22,28 @@ test('M09 the best operation comes first: names before descriptions, whole words
   assert.equal(find('pulls_list')[0], 'pulls_list')
 })
 
+test('M09 rare words tell more than common ones, and an item that is called like the query comes before all others', () => {
+  const texts = ['common one', 'common two', 'common three', 'unusual four']
+  const byText = searchIndex(texts, (text) => ({ name: '', title: '', text }))
+  assert.equal(byText.search('common unusual', { limit: 1, words: 'most' })[0], 'unusual four')
+  const named = searchIndex(
+    [
+      ['list_all', 'all list all list'],
+      ['list', 'Something else.'],
+    ] as const,
+    ([name, text]) => ({ name, title: 'list', text }),
+  )
+  assert.equal(named.search('list', { limit: 1, words: 'most' })[0]![0], 'list')
+  const inText = searchIndex(
+    [
+      ['other', 'invoice'],
+      ['invoice', 'other'],
+    ] as const,
+    ([name, text]) => ({ name, title: '', text }),
+  )
+  assert.equal(inText.search('invoices', { limit: 1, words: 'most' })[0]![0], 'invoice')
+})
+
 test('words are found by their beginnings, in singular and plural, within joined words', () => {
   assert.ok(find('iss').includes('issues_create'))
   assert.ok(find('comments').includes('issues_create-comment'))

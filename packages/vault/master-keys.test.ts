@@ -156,12 +156,12 @@ test('SI-08: a KMS is any program that wraps and unwraps; what it does wrong is 
   const counted = program(`const { readdirSync, rmSync, writeFileSync } = await import('node:fs')
 writeFileSync('${running}/' + process.pid, '')
 const together = readdirSync('${running}').length
-await new Promise((resolve) => setTimeout(resolve, 100))
+await new Promise((resolve) => setTimeout(resolve, 400))
 rmSync('${running}/' + process.pid)
 answer(together > 4 ? '!' : flip(request.data))`)
-  // Twelve keys wait; a program that finds more than four at once answers nonsense.
+  // Eight keys wait; a program that finds more than four at once answers nonsense.
   const many = commandKeyRing(counted, ['one']).current
-  await Promise.all(Array.from({ length: 12 }, () => many.wrap(dataKey, associated)))
+  await Promise.all(Array.from({ length: 8 }, () => many.wrap(dataKey, associated)))
   await assert.rejects(commandKeyRing('/nowhere/at/all', ['one']).current.wrap(dataKey, associated), /CF11011|ENOENT/)
   assert.throws(() => commandKeyRing('x', ['']), { code: 'CF11006' })
 })

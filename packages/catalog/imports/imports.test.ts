@@ -225,6 +225,39 @@ test('a service is replaced only when that is asked for, and nothing of the old 
   assert.deepEqual(readdirSync(directory.path), ['bare'])
 })
 
+test('a service stays as it was when its replacement can not be written', () => {
+  using directory = servicesDirectory()
+  const bare = { openapi: '3.0.0', info: { title: 'Bare' }, paths: { '/a': { get: {} } } }
+  const imported = importOpenApi(bare, 'x.json', { ...options, baseUrl: 'https://bare.example' })
+  const folder = writeImported(imported, directory.path)
+  // Nothing to put in its place: taking the old one away has gone well by then.
+  assert.throws(() => writeImported({ ...imported, files: [] }, directory.path, { replace: true }))
+  assert.deepEqual(readdirSync(folder).sort(), ['config.json', 'openapi.json'])
+  assert.deepEqual(readdirSync(directory.path), ['bare'])
+})
+
+test('a secret in the address of a remote server is asked for as the key, and is no variable that settings show', () => {
+  const remote = {
+    type: 'streamable-http',
+    url: 'https://{tenant}.example.com/mcp/{token}',
+    variables: { tenant: { default: 'eu' }, token: { isSecret: true, description: 'Your token' } },
+  }
+  const { config } = importServerJson({ name: 'acme/tools', version: '1', remotes: [remote] }, 'server.json', options)
+  assert.ok(config.auth.type === 'api_key')
+  assert.deepEqual(config.auth.send, { in: 'path', name: 'token' })
+  assert.deepEqual(Object.keys(config.variables!), ['tenant'])
+})
+
+test('choices of a variable are taken as they are written, whatever their characters mean elsewhere', () => {
+  const server = { url: 'https://{host}/v1', variables: { host: { enum: ['a.example', 'b+c'] } } }
+  const raw = { openapi: '3.0.0', info: { title: 'Choices' }, servers: [server], paths: { '/a': { get: {} } } }
+  const pattern = new RegExp(importOpenApi(raw, 'x.json', options).config.variables!['host']!.pattern, 'u')
+  assert.deepEqual(
+    ['a.example', 'b+c', 'axexample', 'bbc'].map((text) => pattern.test(text)),
+    [true, true, false, false],
+  )
+})
+
 test('a free port is the same for the same name, and none that is taken', () => {
   const first = freePort('petstore' as never, new Set())
   assert.equal(freePort('petstore' as never, new Set()), first)

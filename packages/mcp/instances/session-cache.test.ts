@@ -50,6 +50,12 @@ test('M08: whatever leaves the cache is marked and holds no credential: by chang
   cache.delete('key')
   cache.delete('key')
   assert.equal(second.dropped, true)
+  const [kept, gone] = [opened('a'), opened('a')]
+  cache.set('kept', kept, 0)
+  cache.set('gone', gone, 0)
+  cache.delete('gone')
+  cache.dropInstance('a')
+  assert.equal(kept.dropped, true, 'one token of an instance that goes leaves the others to be found')
   const left = opened('c')
   cache.set('left', left, 0)
   cache.dropInstance('a')
