@@ -70,7 +70,10 @@ export async function createApi(options: ApiOptions): Promise<GatewayApi> {
   app.setErrorHandler((error, request, reply) => {
     const { status, retryAfterSeconds } = answerOf(error)
     const problem = problemOf(error)
-    if (status >= 500) request.log.error({ err: error, route: request.routeOptions.url }, problem.message)
+    // What passes by itself, or is an upstream's, is a line; what an operator must mend has its stack.
+    const route = request.routeOptions.url
+    if (status === 500) request.log.error({ err: error, route }, problem.message)
+    else if (status > 500) request.log.warn({ code: problem.code, route }, problem.message)
     if (status === 401) reply.header('www-authenticate', 'Bearer realm="Crossfade API"')
     if (retryAfterSeconds !== null) reply.header('retry-after', String(retryAfterSeconds))
     return reply.status(status).send(problem)
@@ -85,7 +88,9 @@ export async function createApi(options: ApiOptions): Promise<GatewayApi> {
     return payload
   })
   app.addHook('onSend', async (request, reply, payload) => {
-    if (hasChanged(request, reply)) await options.everybodyHeard?.()
+    if (hasChanged(request, reply) && (await options.everybodyHeard?.()) === false) {
+      request.log.warn({ route: request.routeOptions.url }, 'a worker has not said that it knows of a change')
+    }
     return payload
   })
   app.decorateRequest('asking', null)

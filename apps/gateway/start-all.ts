@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { fail, reasonOf } from '@crossfade/model/failure.ts'
 
@@ -27,10 +28,11 @@ export interface StartedProcess {
 const run = promisify(execFile)
 
 /**
- * Starts every process of an ecosystem file by PM2, those that run already again, and gives what runs then, by name. Rejects with CF14531 when there is no PM2, CF14532 when it
+ * Starts every process of an ecosystem file by PM2, those that run already again, and gives what runs then, by name. Rejects with CF14012 when there is no such file, CF14531 when there is no PM2, CF14532 when it
  * can't start the file, CF14533 when processes are not online afterwards (the others run on).
  */
 export async function startAll(options: StartAllOptions): Promise<readonly StartedProcess[]> {
+  if (!existsSync(options.file)) throw fail('CF14012', { path: options.file, reason: 'there is none' })
   await pm2(options, ['start', options.file])
   const processes = await listProcesses(options)
   const missing = processes.filter(({ status }) => status !== 'online').map(({ name }) => name)
@@ -43,15 +45,24 @@ export async function startAll(options: StartAllOptions): Promise<readonly Start
 export async function listProcesses(options: Omit<StartAllOptions, 'file'>): Promise<readonly StartedProcess[]> {
   const text = await pm2(options, ['jlist', '--silent'])
   // PM2 may say other things first, such as that it started its daemon.
-  const list = JSON.parse(text.slice(Math.max(0, text.search(/^\[(\{|\])/m)))) as {
-    readonly name: string
-    readonly pid: number
-    readonly pm2_env: { readonly status: string; readonly restart_time: number }
-  }[]
-  return list
+  return parsedList(text.slice(Math.max(0, text.search(/^\[(\{|\])/m))))
     .filter(({ name }) => name.startsWith('mcp-'))
     .map(({ name, pid, pm2_env }) => ({ name, pid, status: pm2_env.status, restarts: pm2_env.restart_time }))
     .sort((left, right) => (left.name < right.name ? -1 : 1))
+}
+
+interface ListedProcess {
+  readonly name: string
+  readonly pid: number
+  readonly pm2_env: { readonly status: string; readonly restart_time: number }
+}
+
+function parsedList(text: string): readonly ListedProcess[] {
+  try {
+    return JSON.parse(text) as readonly ListedProcess[]
+  } catch (error) {
+    throw fail('CF14532', { reason: 'it gave no list of processes' }, error)
+  }
 }
 
 async function pm2(options: Omit<StartAllOptions, 'file'>, given: readonly string[]): Promise<string> {
