@@ -3,9 +3,6 @@ import { createHash, randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { listenToChanges } from '@crossfade/mcp-database/changes.ts'
 import { openPool } from '@crossfade/mcp-database/pool.ts'
-import type { UserId } from '@crossfade/model/platform-ids.ts'
-import { auth as authV2, type OAuthClientProvider } from '@modelcontextprotocol/client'
-import { auth as authV1 } from '@modelcontextprotocol/sdk/client/auth.js'
 import type pg from 'pg'
 import { type AccessTokenVerifier, createAccessTokenVerifier, isAccessToken } from './access-tokens.ts'
 import { answerProtectedResource, challenge } from './protected-resource.ts'
@@ -428,48 +425,6 @@ test('a revoked token ends on every worker as soon as the change is told, long b
   }
 })
 
-test('SI-10 applications that were let in are told with what they may and when they came; one that is put out is out on every worker at once', async () => {
-  const { tokens, resource, clientId, userId } = await connected()
-  const other = await connected()
-  const owner = userId as UserId
-  const { accounts } = platform
-  const told = Promise.withResolvers<void>()
-  const worker = createAccessTokenVerifier({ runtime, baseUrl: platform.baseUrl })
-  const listening = await listenToChanges(
-    platform.urls.runtime,
-    (change) => {
-      if (change.kind !== 'user') return
-      worker.forget(change.userId)
-      if (change.userId === userId) told.resolve()
-    },
-    () => worker.forget(),
-  )
-  try {
-    const [before, ...more] = await accounts.applicationsOf(owner)
-    assert.deepEqual(more, [])
-    assert.deepEqual(
-      [before!.name, before!.returnsTo, before!.scopes, before!.instances.map(({ url }) => url), before!.lastUsedAt],
-      ['Test client', '127.0.0.1:8765', ['mcp:read', 'mcp:call', 'offline_access'], [resource], null],
-    )
-    assert.notEqual(await worker.verify(tokens.access_token, resource), null)
-    assert.ok((await accounts.applicationsOf(owner))[0]!.lastUsedAt! >= before!.grantedAt)
-
-    // Another's application is none.
-    await assert.rejects(accounts.endApplication(other.userId as UserId, before!.id), { code: 'CF12043' })
-    assert.notEqual(await worker.verify(tokens.access_token, resource), null)
-    await accounts.endApplication(owner, before!.id)
-    await told.promise
-    assert.equal(await worker.verify(tokens.access_token, resource), null)
-    assert.deepEqual(await accounts.applicationsOf(owner), [])
-    const refresh = { grant_type: 'refresh_token', client_id: clientId, refresh_token: tokens.refresh_token }
-    assert.ok((await askToken(refresh)).status >= 400)
-    await assert.rejects(accounts.endApplication(owner, before!.id), { code: 'CF12043' })
-    assert.notEqual(await worker.verify(other.tokens.access_token, other.resource), null)
-  } finally {
-    await listening.close()
-  }
-})
-
 test('a token that nobody told of is asked for again after its time to live, and an expired one never works', async () => {
   const { tokens, resource } = await connected()
   let nowMs = Date.now()
@@ -553,55 +508,3 @@ test('the metadata documents say what is true: issuer, endpoints, S256, scopes; 
     `Bearer error="invalid_token", error_description="The token is unknown, revoked, expired or for another instance.", resource_metadata="${platform.baseUrl}/.well-known/oauth-protected-resource${instance}", scope="mcp:read mcp:call"`,
   )
 })
-
-/** What a real client keeps. */
-class KeepingProvider implements OAuthClientProvider {
-  readonly redirectUrl = redirectUri
-  readonly kept = new Map<string, unknown>()
-  asked: URL | undefined
-  readonly clientMetadata = {
-    client_name: 'A real client',
-    redirect_uris: [redirectUri],
-    grant_types: ['authorization_code', 'refresh_token'],
-    response_types: ['code'],
-    token_endpoint_auth_method: 'none',
-  }
-  state = () => 'state-of-a-real-client'
-  clientInformation = () => this.kept.get('client') as { client_id: string } | undefined
-  saveClientInformation = (client: unknown) => void this.kept.set('client', client)
-  tokens = () => this.kept.get('tokens') as TokenAnswer | undefined
-  saveTokens = (tokens: unknown) => void this.kept.set('tokens', tokens)
-  redirectToAuthorization = (url: URL) => {
-    this.asked = url
-  }
-  saveCodeVerifier = (codeVerifier: string) => void this.kept.set('verifier', codeVerifier)
-  codeVerifier = () => this.kept.get('verifier') as string
-}
-
-for (const [name, auth] of [
-  ['v1', authV1],
-  ['v2', authV2],
-] as const) {
-  test(`SI-10 the ${name} MCP client finds the server, registers, is let in, and refreshes, all by itself`, async () => {
-    const person = await newPerson(platform)
-    const resource = await newInstance(platform, person.userId)
-    const provider = new KeepingProvider()
-    const run = auth as unknown as (provider: KeepingProvider, options: Record<string, unknown>) => Promise<string>
-    assert.equal(await run(provider, { serverUrl: resource }), 'REDIRECT')
-    assert.equal(provider.asked!.searchParams.get('resource'), resource)
-    const { location } = await followAuthorization(person.browser, provider.asked!)
-    const options = {
-      serverUrl: resource,
-      authorizationCode: location!.searchParams.get('code'),
-      iss: location!.searchParams.get('iss'),
-    }
-    assert.equal(await run(provider, options), 'AUTHORIZED')
-    const first = provider.tokens()!
-    assert.equal((await verifier.verify(first.access_token, resource))?.userId, person.userId)
-    assert.ok(first.refresh_token, 'it need not bring the person back every hour')
-    assert.equal(await run(provider, { serverUrl: resource }), 'AUTHORIZED')
-    const second = provider.tokens()!
-    assert.notEqual(second.access_token, first.access_token)
-    assert.equal((await verifier.verify(second.access_token, resource))?.userId, person.userId)
-  })
-}
