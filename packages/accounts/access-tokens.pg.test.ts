@@ -2,12 +2,14 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
+import { listenToChanges } from '@crossfade/mcp-database/changes.ts'
 import { openPool } from '@crossfade/mcp-database/pool.ts'
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import type pg from 'pg'
 import { createAccessTokenVerifier, isAccessToken } from './access-tokens.ts'
 import type { ExternalIssuer } from './external-issuers.ts'
-import { linkExternalSubject } from './external-subjects.ts'
+import { linkExternalSubject, unlinkExternalSubject } from './external-subjects.ts'
+import { createLocalOwner } from './local-owner.ts'
 import { newInstance, newPerson, startTestAccounts, type TestAccounts } from './testing.ts'
 
 let platform: TestAccounts
@@ -88,6 +90,38 @@ test('by e-mail only where configured, and only when both sides have verified it
   assert.equal(await byEmail.verify(await sign({ ...claims, email_verified: false }), resource), null)
   assert.equal((await byEmail.verify(await sign(claims), resource))?.userId, ann.userId)
   assert.equal(await open().verify(await sign(claims), resource), null, 'not configured')
+})
+
+test('an issuer that names the owner of the machine by address is not believed', async () => {
+  const { userId } = await createLocalOwner(accounts, 'test')
+  const resource = await newInstance(platform, userId)
+  const claims = { sub: 'x', aud: resource, email: 'Local@localhost', email_verified: true }
+  assert.equal(await open({ userBy: 'verified_email' }).verify(await sign(claims), resource), null)
+})
+
+test('a link that is taken away is told to the workers, and is none of another user or of a password', async () => {
+  const ann = await newPerson(platform)
+  const eve = await newPerson(platform)
+  const id = ann.userId as never
+  const told: unknown[] = []
+  const listening = await listenToChanges(
+    platform.urls.runtime,
+    (change) => told.push(change),
+    () => undefined,
+  )
+  try {
+    await linkExternalSubject(accounts, id, issuer, 'external-unlinked')
+    assert.equal(await unlinkExternalSubject(accounts, eve.userId as never, issuer, 'external-unlinked'), false)
+    assert.equal(await unlinkExternalSubject(accounts, id, issuer, 'external-unlinked'), true)
+    assert.equal(await unlinkExternalSubject(accounts, id, issuer, 'external-unlinked'), false)
+    await listening.everybodyHeard()
+    const change = { kind: 'user', userId: ann.userId }
+    assert.deepEqual(told, [change, change])
+  } finally {
+    await listening.close()
+  }
+  await assert.rejects(unlinkExternalSubject(accounts, id, 'credential', ann.userId), { code: 'CF12309' })
+  await assert.rejects(linkExternalSubject(accounts, id, issuer, ''), { code: 'CF12309' })
 })
 
 test('a token without a scope that means something here opens nothing', async () => {

@@ -183,6 +183,19 @@ test('keys that can’t be read are a failure that may pass, and are not asked f
   assert.notEqual(await issuers.verify(token, resource), null)
 })
 
+test('a keys’ address that fails is left alone for a while too, however many tokens come', async (context: TestContext) => {
+  await publish()
+  const keysAnswer = answers['/tenant/keys']!
+  answers['/tenant/keys'] = { status: 500, body: '' }
+  const issuers = open({ jwksUrl: `${issuer}/keys` })
+  const token = await sign()
+  for (let at = 0; at < 5; at++) await assert.rejects(issuers.verify(token, resource), { code: 'CF12310' })
+  assert.deepEqual(asked, ['/tenant/keys'])
+  answers['/tenant/keys'] = keysAnswer
+  context.mock.timers.enable({ apis: ['Date'], now: Date.now() + 11_000 })
+  assert.notEqual(await issuers.verify(token, resource), null)
+})
+
 test('what an issuer answers is bounded, not followed elsewhere, and not taken from a document of another issuer', async () => {
   await publish()
   const good = { ...answers }
