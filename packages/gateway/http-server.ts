@@ -1,4 +1,4 @@
-import type { RequestListener, Server } from 'node:http'
+import type { RequestListener, Server, ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
 import { fail, reasonOf } from '@crossfade/model/failure.ts'
 import { httpAnswerOf } from '@crossfade/model/http-answers.ts'
