@@ -73,12 +73,10 @@ function itemsOf(value: unknown): unknown[] {
   return (Array.isArray(value) ? value : [value]).filter((item) => item !== undefined && item !== null)
 }
 
+/** As JSON where the description says so; else a scalar as text, and an object as JSON. */
 function contentText(item: unknown, contentType: string | undefined): string {
-  return isJson(contentType, item) ? JSON.stringify(item) : scalarText(item)
-}
-
-function isJson(contentType: string | undefined, item: unknown): boolean {
-  return contentType === undefined ? isContainer(item) : /[/+]json\b/i.test(contentType)
+  const isJson = contentType !== undefined && /[/+]json\b/i.test(contentType)
+  return isJson ? JSON.stringify(item) : scalarText(item)
 }
 
 /** Null for plain text, which is what a part without a type is (RFC 7578, 4.4). */
