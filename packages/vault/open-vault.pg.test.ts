@@ -128,6 +128,12 @@ test('SI-08: a master key that is wrong, of another database, or missing is refu
     openVault({ pool: all.runtime, keys: localKeyRing('the test', [second, { ...second, id: 'first' }]) }),
     { code: 'CF11010' },
   )
+  // A KMS that does not authenticate what it unwraps gives something, and not what was wrapped.
+  const careless = { ...keys.current, unwrap: async () => Buffer.alloc(32) }
+  await assert.rejects(
+    openVault({ pool: all.runtime, keys: { current: careless, origin: 'the test', find: () => careless } }),
+    { code: 'CF11010' },
+  )
   const { rows } = await all.admin.query('SELECT key_encryption_key_id FROM key_checks')
   assert.deepEqual(rows, [{ key_encryption_key_id: 'first' }])
   const both = await openVault({ pool: all.runtime, keys: localKeyRing('the test', [second, first]) })
