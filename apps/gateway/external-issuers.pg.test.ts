@@ -1,11 +1,6 @@
 // Tokens of somebody else's authorization server, at a running server with two workers.
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { Failure } from '@crossfade/model/failure.ts'
-import { readExternalIssuers } from './external-issuers.ts'
 import { type AcmeUpstream, startAcme } from './testing/acme.ts'
 import { callOrder } from './testing/requests.ts'
 import { type ServerProcess, startServerProcess } from './testing/server-process.ts'
@@ -17,7 +12,6 @@ const both = 'mcp:read mcp:call'
 /** More than one connection, so that each of two workers is asked. */
 const rounds = 8
 
-const directory = mkdtempSync(join(tmpdir(), 'crossfade-issuers-'))
 let acme: AcmeUpstream
 let bySubject: TokenIssuer
 let byEmail: TokenIssuer
@@ -53,7 +47,6 @@ before(async () => {
 after(async () => {
   await server?.stop()
   for (const one of [bySubject, byEmail, unknown, acme]) await one?.stop()
-  rmSync(directory, { recursive: true, force: true })
 })
 
 async function done(...args: readonly string[]): Promise<void> {
@@ -148,31 +141,6 @@ test('key ids that somebody makes up do not make the workers ask the issuer agai
   // Whoever guesses much is told to come again later.
   for (const token of tokens) assert.match(String(await callOrder(url, token)), /^(401|429)$/)
   assert.ok(bySubject.asked.length - before <= 2, `${bySubject.asked.length - before} requests by two workers`)
-})
-
-test('a file that says something wrong keeps the server from starting, with where and what', () => {
-  const wrong = (document: unknown, code: string, words: RegExp) => {
-    const path = join(directory, 'wrong.json')
-    writeFileSync(path, typeof document === 'string' ? document : JSON.stringify(document))
-    assert.throws(
-      () => readExternalIssuers(path),
-      (error: unknown) => error instanceof Failure && error.code === code && words.test(error.message),
-      String(words),
-    )
-  }
-  const issuer = 'https://id.example.com'
-  wrong('{', 'CF14012', /wrong\.json/)
-  wrong({ issuer }, 'CF12312', /must be a list/)
-  wrong([{ issuer }, { issuer, audiense: 'x' }], 'CF12312', /Entry 2 .*"audiense"/)
-  wrong([{ issuer, userBy: 'email' }], 'CF12312', /userBy in entry 1/)
-  wrong([{ issuer, audience: '' }], 'CF12312', /audience in entry 1/)
-  wrong([{ issuer, scopes: ['mcp:all'] }], 'CF12312', /scopes in entry 1/)
-  wrong([{ issuer, scopes: [] }], 'CF12312', /scopes in entry 1/)
-  wrong([{ issuer }, { issuer }], 'CF12312', /once/)
-  wrong([{ issuer: 'http://id.example.com' }], 'CF12311', /https/)
-  wrong([{ issuer, algorithms: ['HS256'] }], 'CF12311', /HS256/)
-  assert.deepEqual(readExternalIssuers(undefined), [])
-  assert.throws(() => readExternalIssuers(join(directory, 'none.json')), { code: 'CF14012' })
 })
 
 async function toolsOf(token: string): Promise<string[]> {

@@ -27,6 +27,7 @@ import type { Vault } from '@crossfade/vault/vault.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { type Duties, keeperConnectionsMax, startDuties } from './duties.ts'
+import { openIssuerDocuments } from './external-issuers.ts'
 import type { Home } from './home.ts'
 import { createGatewayMetrics, type GatewayMetrics } from './metrics.ts'
 import type { ServedCatalog } from './served-catalog.ts'
@@ -109,7 +110,7 @@ export async function openRuntime(
   })
   closing.push(() => caller.close())
   const clients = configuredClients(process.env, { pool: runtimePool, keys })
-  const tokens = await openTokenVerifier(settings, runtimePool, closing)
+  const tokens = openTokenVerifier(settings, runtimePool, closing)
   const directory = await openDirectory({
     runtime: runtimePool,
     databaseUrl: settings.roles.runtime,
@@ -179,11 +180,10 @@ export async function openRuntime(
   return { directory, caller, limits, usage, metrics, clients, changes, edge }
 }
 
-async function openTokenVerifier(settings: WorkerSettings, runtime: Pool, closing: Closing) {
+function openTokenVerifier(settings: WorkerSettings, runtime: Pool, closing: Closing) {
   const { baseUrl, externalIssuers = [], allowedUpstreams } = settings
   if (externalIssuers.length === 0) return createAccessTokenVerifier({ runtime, baseUrl })
-  const { openIssuerDocuments } = await import('./external-issuers.ts')
-  const documents = await openIssuerDocuments(externalIssuers, allowedUpstreams)
+  const documents = openIssuerDocuments(externalIssuers, allowedUpstreams)
   closing.push(() => documents.close())
   return createAccessTokenVerifier({ runtime, baseUrl, externalIssuers, readIssuerDocument: documents.read })
 }

@@ -12,6 +12,8 @@ export interface TokenIssuer {
   readonly asked: readonly string[]
   /** A token with these claims, good for ten minutes unless they say otherwise; by `key` where that is not its newest. */
   token(claims: Readonly<Record<string, unknown>>, key?: IssuerKey): string
+  /** Names another address of its keys from now on. */
+  pointTo(keysUrl: string): void
   /** Makes a new key and publishes it beside those before it. */
   rotate(): IssuerKey
   stop(): Promise<void>
@@ -29,7 +31,7 @@ export async function startTokenIssuer(): Promise<TokenIssuer> {
   const server = createServer((request, response) => {
     asked.push(request.url!)
     const documents: Record<string, unknown> = {
-      '/tenant/.well-known/openid-configuration': { issuer, jwks_uri: `${issuer}/keys` },
+      '/tenant/.well-known/openid-configuration': { issuer, jwks_uri: keysUrl },
       '/tenant/keys': { keys: published },
     }
     const document = documents[request.url!]
@@ -38,6 +40,7 @@ export async function startTokenIssuer(): Promise<TokenIssuer> {
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}/tenant`
+  let keysUrl = `${issuer}/keys`
   const rotate = (): IssuerKey => {
     const key = newKey(`key ${published.length + 1}`)
     published.push({ ...key.publicJwk, kid: key.kid, alg: 'ES256', use: 'sig' })
@@ -51,6 +54,9 @@ export async function startTokenIssuer(): Promise<TokenIssuer> {
     asked,
     token: (claims, key = current) => signed({ iss: issuer, ...claims }, key),
     rotate,
+    pointTo(url) {
+      keysUrl = url
+    },
     async stop() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { type LimitOverrides, type LimitSettings, limitSettings } from '@crossfade/mcp/limits/settings.ts'
 import { fail, reasonOf } from '@crossfade/model/failure.ts'
 import type { Command } from 'commander'
-import { InvalidArgumentError, Option } from 'commander'
+import { InvalidArgumentError } from 'commander'
 import { interruption } from '../../terminal/interrupt.ts'
 import { printJson, printNote, printText } from '../../terminal/output.ts'
 import { readTextFile } from '../../terminal/read-text-file.ts'
@@ -66,11 +66,9 @@ export function registerServe(mcp: Command): void {
         hostAndPort,
         [],
       )
-      .addOption(
-        new Option(
-          '--external-issuers <file>',
-          'JSON list of authorization servers of others whose tokens open instances, too',
-        ).env('CROSSFADE_MCP_EXTERNAL_ISSUERS'),
+      .option(
+        '--external-issuers <file>',
+        'JSON list of authorization servers of others whose tokens open instances, too; default CROSSFADE_MCP_EXTERNAL_ISSUERS',
       )
       .option('--limits <file>', 'JSON with limits of calls, for users, instances and services')
       .option('--alerts <url>', 'where alerts are posted as JSON', alertsUrl)
@@ -102,7 +100,7 @@ async function run(options: ServeOptions): Promise<void> {
     allowedOrigins: options.allowOrigin,
     trustedProxies: options.trustProxy,
     allowedUpstreams: options.allowUpstream,
-    externalIssuers: readExternalIssuers(options.externalIssuers),
+    externalIssuers: readExternalIssuers(options.externalIssuers ?? process.env['CROSSFADE_MCP_EXTERNAL_ISSUERS']),
     limits: limitsOf(options.limits),
     signUp: options.signUp,
     healthChecks: options.healthChecks,
