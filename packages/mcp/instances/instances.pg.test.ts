@@ -7,7 +7,7 @@ import type { InstanceId, ServiceType } from '@crossfade/model/platform-ids.ts'
 import { changeInstance, removeInstance } from './change-instance.ts'
 import { connect } from './connect.ts'
 import { formInstanceId } from './instance-ids.ts'
-import { createToken, listTokens, revokeToken } from './instance-tokens.ts'
+import { createToken, listTokens, revokeToken, tokensMax } from './instance-tokens.ts'
 import type { Credential, InstanceSession } from './session.ts'
 import { openTestPlatform, serviceConfig, type TestPlatform, type TestUser } from './testing/platform.ts'
 
@@ -335,6 +335,30 @@ test('SI-08: nobody sends a stored key to another host by changing settings: the
   const moved = await connect(platform.stores, user, zendesk, { ...wish, variables: { subdomain: 'other' } })
   assert.equal(moved.record.instanceId, record.instanceId)
   assert.deepEqual(moved.record.settings.variables, { subdomain: 'other' })
+})
+
+test('SI-06: settings name tools that there are, each once, and an instance has a bounded number of tokens', async () => {
+  const user = await platform.user()
+  const { record, minted } = await connect(platform.stores, user, figma, { apiKey: 'key' })
+  const service = platform.stores.catalog().services.get(figma)!
+  for (const settings of [
+    { tools: ['nothing'] },
+    { overrides: { nothing: { title: 'x' } } },
+    { tools: ['whoami', 'whoami'] },
+  ])
+    await assert.rejects(
+      asUser(platform.api, user.proof, (client) => changeInstance(client, service, { settings })),
+      { code: 'CF12017' },
+    )
+  await platform.admin.query(
+    `INSERT INTO instance_tokens (instance_id, user_id, kind, secret_hash, name, scopes)
+     SELECT $1::text, $2, 'bearer', sha256(convert_to($1::text || n, 'UTF8')), 'one', '{read}' FROM generate_series(2, $3::integer) n`,
+    [record.instanceId, user.id, tokensMax],
+  )
+  const another = () => asUser(platform.api, user.proof, (client) => createToken(client, record.instanceId, {}))
+  await assert.rejects(another(), { code: 'CF12017' })
+  await asUser(platform.api, user.proof, (client) => revokeToken(client, record.instanceId, minted!.record.id))
+  assert.match((await another()).secret, /^cfi_/)
 })
 
 /** The credential behind an opening, or the code of its refusal. */
