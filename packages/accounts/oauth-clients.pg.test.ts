@@ -33,6 +33,7 @@ after(async () => {
 interface Tokens {
   readonly access_token: string
   readonly refresh_token: string
+  readonly token_type: string
 }
 
 /** What a real client keeps. */
