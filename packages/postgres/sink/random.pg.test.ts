@@ -3,13 +3,14 @@ import type { PostgresVersion } from '@crossfade/embedded/binaries.ts'
 import { sharedTestCluster } from '@crossfade/embedded/testing.ts'
 import type { ShardId } from '@crossfade/model/ids.ts'
 import { seededRandom } from '@crossfade/model/seeded-random.ts'
+import { testSeed } from '@crossfade/model/testing/test-seed.ts'
 import type { ChangeLimits } from '@crossfade/pipeline/resolved-plan.ts'
 import { routeSql } from '@crossfade/routing/route-sql.ts'
 import { keyExpressionSql } from '@crossfade/routing/table-key.ts'
 import { quoteTable } from '../connection/quote.ts'
 import { chunkId } from '../snapshot/chunks.ts'
 import { RandomWriter, writerForeignKeysSql, writerSql, writerTables } from './random-writer.ts'
-import { hashTopology, type RunningStream, type SinkBench, startSinkBench, testSeed } from './sink-testing.ts'
+import { hashTopology, type RunningStream, type SinkBench, startSinkBench } from './sink-testing.ts'
 
 const benches: SinkBench[] = []
 afterEach(async () => {
@@ -91,8 +92,8 @@ for (const variant of variants) {
     const bench = await start(variant)
     const { shards, write, caughtUp } = writersOf(bench, variant, seed)
     const streams = shards.map((shard) => bench.follow(shard.id))
-    for (let round = 0; round < 4; round += 1) {
-      await write(round % 2 === 0 ? 5 : 120)
+    for (const transactions of [5, 120, 5]) {
+      await write(transactions)
       await caughtUp(streams)
       await bench.assertEqual(variant.reverse ? 'target' : 'source')
     }

@@ -1,7 +1,6 @@
 // For tests: a plan over real databases whose streams run, and comparisons of both sides.
 
 import assert from 'node:assert/strict'
-import { randomInt } from 'node:crypto'
 import type { Cluster } from '@crossfade/embedded/cluster.ts'
 import { freshDatabase, type TestDatabase } from '@crossfade/embedded/testing.ts'
 import { systemClock } from '@crossfade/model/clock.ts'
@@ -306,9 +305,4 @@ async function rowsOf(
   }
   if (reference) for (const rows of all) assert.deepEqual(rows, all[0])
   return reference ? all[0]! : all.flat().sort()
-}
-
-/** The seed of a random test: from CROSSFADE_SEED, or a new one. Print it. */
-export function testSeed(): number {
-  return Number(process.env['CROSSFADE_SEED'] ?? randomInt(1 << 30))
 }
