@@ -169,11 +169,11 @@ test('SI-11 the workers themselves run under PM2, all services on one port and a
 })
 
 test('what PM2 can’t do is told with a remedy', { skip }, async () => {
-  const nowhere = { ...options, file: join(directory, 'missing.config.cjs') }
-  await assert.rejects(startAll({ ...nowhere, pm2: join(directory, 'no-pm2') }), { code: 'CF14531' })
-  await assert.rejects(startAll(nowhere), { code: 'CF14532' })
+  await assert.rejects(startAll({ ...options, file: join(directory, 'missing.config.cjs') }), { code: 'CF14012' })
   const text = ecosystemFile([], { ...places, script: 'apps/gateway/fixtures/no-such-script.ts', workers: 1 })
-  await assert.rejects(startAll({ ...options, file: write('broken.config.cjs', text) }), {
+  const file = write('broken.config.cjs', text)
+  await assert.rejects(startAll({ ...options, file, pm2: join(directory, 'no-pm2') }), { code: 'CF14531' })
+  await assert.rejects(startAll({ ...options, file }), {
     code: /^CF1453[23]$/ as unknown as string,
   })
 })
