@@ -15,12 +15,13 @@ export function throughput(rounds: readonly ThroughputRound[]): Figure[] {
   const five = rounds.map(({ listFive }) => listFive.requestsPerSecond)
   const fifty = rounds.map(({ listFifty }) => listFifty.requestsPerSecond)
   const call = rounds.map((round) => round.call.requestsPerSecond)
-  const apart = rounds.map((_, n) => Math.abs(1 - fifty[n]! / five[n]!) * 100)
-  const failures = rounds.flatMap(({ listFive, listFifty, call: calls }) => [
-    listFive.failed,
-    listFifty.failed,
-    calls.failed,
-  ])
+  const plainFive = rounds.map((round) => round.plainFive.requestsPerSecond)
+  const plainFifty = rounds.map((round) => round.plainFifty.requestsPerSecond)
+  const apart = (few: readonly number[], many: readonly number[]) =>
+    rounds.map((_, n) => Math.abs(1 - many[n]! / few[n]!) * 100)
+  const failures = rounds.flatMap((round) =>
+    (['listFive', 'listFifty', 'plainFive', 'plainFifty', 'call'] as const).map((kind) => round[kind].failed),
+  )
   return [
     atLeast('tools/call to a loopback upstream, c = 32', call, 5_000, 'requests/s'),
     atMost(
@@ -47,16 +48,21 @@ export function throughput(rounds: readonly ThroughputRound[]): Figure[] {
     ),
     ...microseconds('tools/call', rounds, 'call'),
     ...microseconds('a bare hop', rounds, 'bareCall'),
-    atLeast('tools/list of 5 tools', five, 8_000, 'requests/s'),
-    atLeast('tools/list of 50 tools', fifty, 8_000, 'requests/s'),
-    atMost('… apart from each other', apart, 10, '%'),
+    atLeast('tools/list of 5 tools, asked for as clients do (gzip)', five, 8_000, 'requests/s'),
+    atLeast('tools/list of 50 tools, asked for as clients do (gzip)', fifty, 8_000, 'requests/s'),
+    atMost('… apart from each other', apart(five, fifty), 10, '%'),
+    atLeast('tools/list of 5 tools, without compression', plainFive, 8_000, 'requests/s'),
+    atLeast('tools/list of 50 tools, without compression', plainFifty, 8_000, 'requests/s'),
+    atMost('… apart from each other', apart(plainFive, plainFifty), 10, '%'),
     plain(
       '… a bare node:http server with as many bytes as 50 tools',
       rounds.map((r) => r.bareList.requestsPerSecond),
       'requests/s',
     ),
-    ...microseconds('tools/list of 5 tools', rounds, 'listFive'),
-    ...microseconds('tools/list of 50 tools', rounds, 'listFifty'),
+    ...microseconds('tools/list of 5 tools (gzip)', rounds, 'listFive'),
+    ...microseconds('tools/list of 50 tools (gzip)', rounds, 'listFifty'),
+    ...microseconds('tools/list of 5 tools', rounds, 'plainFive'),
+    ...microseconds('tools/list of 50 tools', rounds, 'plainFifty'),
     ...microseconds('a bare list as long', rounds, 'bareList'),
     {
       what: '… failed requests of all these',
@@ -73,7 +79,7 @@ export function throughput(rounds: readonly ThroughputRound[]): Figure[] {
 function microseconds(
   what: string,
   rounds: readonly ThroughputRound[],
-  kind: 'call' | 'bareCall' | 'listFive' | 'listFifty' | 'bareList',
+  kind: 'call' | 'bareCall' | 'listFive' | 'listFifty' | 'plainFive' | 'plainFifty' | 'bareList',
 ): Figure[] {
   const server = rounds.flatMap((round) => round[kind].serverMicroseconds ?? [])
   const generator = rounds.map((round) => round[kind].generatorMicroseconds)
@@ -86,7 +92,7 @@ function microseconds(
 function againstPeers(rounds: readonly ThroughputRound[]): Figure[] {
   const names = Object.keys(rounds[0]?.peers ?? {})
   return (['call', 'list'] as const).flatMap((kind) => {
-    const ours = (round: ThroughputRound) => (kind === 'call' ? round.call : round.listFive).requestsPerSecond
+    const ours = (round: ThroughputRound) => (kind === 'call' ? round.call : round.plainFive).requestsPerSecond
     const ratios = (name: string) =>
       rounds.flatMap((round) => {
         const peer = round.peers[name]?.[kind]

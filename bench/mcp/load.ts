@@ -101,8 +101,7 @@ function beginCounting(pid: number | undefined): Counting {
 function once(client: Client, options: LoadOptions, n: number): Promise<string | null> {
   return new Promise((resolve) => {
     let status = 0
-    let first: Buffer | null = null
-    let text = ''
+    const chunks: Buffer[] = []
     client.dispatch(
       { path: options.path(n), method: options.method, headers: options.headers, body: options.body?.(n) ?? null },
       {
@@ -111,13 +110,13 @@ function once(client: Client, options: LoadOptions, n: number): Promise<string |
           status = statusCode
         },
         onResponseData(_controller, chunk) {
-          if (first === null) first = chunk
-          else text += chunk.toString()
+          chunks.push(chunk)
         },
         onResponseEnd() {
+          const first = chunks[0]
           const isComplaint =
             status < 200 || status > 299 || first?.includes('"isError":true') || first?.includes('"error":')
-          resolve(isComplaint ? `${status} ${(first?.toString() ?? '') + text}`.slice(0, 500) : null)
+          resolve(isComplaint ? `${status} ${Buffer.concat(chunks).toString()}`.slice(0, 500) : null)
         },
         onResponseError(_controller, error) {
           resolve(error.message)

@@ -9,10 +9,16 @@ const connections = 32
 /** Where latencies are compared: far from what either side can do, so that waiting in line is no part of it. */
 const latencyRate = 500
 const tool = 'getItem1'
+/** What `fetch` adds to a request over http by itself, and so every client of the SDK. */
+const asFetchAsks = { 'accept-encoding': 'gzip, deflate' }
 
 export interface ThroughputRound {
+  /** As clients ask for it: every `fetch` takes gzip. */
   readonly listFive: LoadResult
   readonly listFifty: LoadResult
+  /** Asked for without compression, as the peers are: none of them compresses. */
+  readonly plainFive: LoadResult
+  readonly plainFifty: LoadResult
   readonly call: LoadResult
   readonly direct: LoadResult
   /** A plain `node:http` server with undici in our place: what this machine can do at most, now. */
@@ -39,7 +45,7 @@ export async function throughput(options: ThroughputOptions): Promise<Throughput
   const { installation, upstream } = options
   const five = await connectItems(installation, upstream, 5)
   const fifty = await connectItems(installation, upstream, 50)
-  const bare = await startBareHop(upstream, await listBytes(installation, fifty))
+  const bare = await startBareHop(upstream, await listBytes(installation, fifty, 50))
   const rounds: ThroughputRound[] = []
   try {
     for (let round = 0; round < options.rounds; round += 1) rounds.push(await oneRound(options, five, fifty, bare))
@@ -49,10 +55,19 @@ export async function throughput(options: ThroughputOptions): Promise<Throughput
   return rounds
 }
 
-async function listBytes({ origin }: ServerProcess, { path, token }: Connected): Promise<number> {
-  const headers = { ...mcpHeaders('tools/list', undefined, token), 'accept-encoding': 'identity' }
-  const answer = await fetch(origin + path, { method: 'POST', headers, body: listBody(0) })
-  return (await answer.arrayBuffer()).byteLength
+/** Bytes of a list without compression. Rejects when the list, compressed or not, does not hold that many tools. */
+async function listBytes({ origin }: ServerProcess, { path, token }: Connected, tools: number): Promise<number> {
+  const list = async (encoding: Readonly<Record<string, string>>) => {
+    const headers = { ...mcpHeaders('tools/list', undefined, token), ...encoding }
+    const answer = await fetch(origin + path, { method: 'POST', headers, body: listBody(0) })
+    return answer.text()
+  }
+  const plain = await list({ 'accept-encoding': 'identity' })
+  for (const text of [plain, await list(asFetchAsks)]) {
+    const found = (JSON.parse(text) as { result: { tools: unknown[] } }).result.tools.length
+    if (found !== tools) throw new Error(`the list holds ${found} tools, not ${tools}`)
+  }
+  return Buffer.byteLength(plain)
 }
 
 async function oneRound(
@@ -65,12 +80,12 @@ async function oneRound(
   const common = { connections, seconds }
   const [pid] = installation.workers
   const ours = pid === undefined ? common : { ...common, pid }
-  const list = (to: Connected) =>
+  const list = (to: Connected, more: Readonly<Record<string, string>> = {}) =>
     load({
       ...ours,
       origin: installation.origin,
       method: 'POST',
-      headers: mcpHeaders('tools/list', undefined, to.token),
+      headers: { ...mcpHeaders('tools/list', undefined, to.token), ...more },
       path: () => to.path,
       body: listBody,
     })
@@ -95,8 +110,10 @@ async function oneRound(
     })
   const toBare = { ...common, origin: bare.origin, pid: bare.pid, method: 'POST' as const }
   return {
-    listFive: await list(five),
-    listFifty: await list(fifty),
+    listFive: await list(five, asFetchAsks),
+    listFifty: await list(fifty, asFetchAsks),
+    plainFive: await list(five),
+    plainFifty: await list(fifty),
     bareList: await load({ ...toBare, headers: mcpHeaders('tools/list'), path: () => '/list', body: listBody }),
     call: await call(),
     bareCall: await load({

@@ -20,8 +20,8 @@ export interface CompiledList {
   gzip: GzipAnswer | null
 }
 
-/** Characters from which it pays to be compressed. */
-const gzipCharactersMin = 4_096
+/** Characters from which it pays to be compressed: what fits into one packet is sent as it is. */
+const gzipCharactersMin = 1_400
 
 /** As `answerCompiled`, and compressed for clients that take gzip (`acceptEncoding` is their header). */
 export function answerList(
@@ -34,7 +34,6 @@ export function answerList(
   if (acceptEncoding === undefined || !takesGzip.test(acceptEncoding)) return answerCompiled(response, list.text, id)
   list.gzip ??= compileGzip(list.text)
   const body = gzipWith(list.gzip, typeof id === 'number' ? `${id}}` : `${asciiJson(id)}}`)
-  const length = String(body.length)
   response.writeHead(200, [
     'Content-Type',
     'application/json',
@@ -43,9 +42,9 @@ export function answerList(
     'Vary',
     'accept-encoding',
     'Content-Length',
-    length,
+    String(body.length),
   ])
-  response.end(body)
+  response.end(body, 'latin1')
 }
 
 /** Listed, and not with the quality of zero, which refuses it (RFC 9110, section 12.5.3). */

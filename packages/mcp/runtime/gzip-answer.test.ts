@@ -13,7 +13,7 @@ test('SI-02 an answer compressed beforehand is what it would be otherwise, whate
     const text = words(random, Math.floor(random() * 3_000))
     const compiled = compileGzip(text)
     for (const end of ['1}', '', '"an id"}', words(random, 200)]) {
-      assert.equal(gunzipSync(gzipWith(compiled, end)).toString(), text + end)
+      assert.equal(gunzipSync(Buffer.from(gzipWith(compiled, end), 'latin1')).toString(), text + end)
     }
   }
 })
