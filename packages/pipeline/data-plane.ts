@@ -221,6 +221,7 @@ export interface Observation {
     readonly slotLost: boolean /** Where the database lies; null or left out when it can't be seen. */
     readonly diskFreeBytes?: number | null
   }>
-  currentLsn(shard: ShardId): Promise<Lsn>
+  /** How far the shard's log is durable: its stream comes to there though nothing more is written. */
+  flushedLsn(shard: ShardId): Promise<Lsn>
   probe(shard: ShardId, sql: string): Promise<{ readonly latencyMs: number; readonly value: number | null }>
 }

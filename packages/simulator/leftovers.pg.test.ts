@@ -5,7 +5,8 @@ import pg from 'pg'
 import { leftoversIn } from './leftovers.ts'
 
 test('D06: what is left behind is found, and the temporary table of a server that was killed is not ours to take away', async () => {
-  const cluster = await startCluster({ version: 18 })
+  // Autovacuum would take such a table away, sooner or later.
+  const cluster = await startCluster({ version: 18, settings: { autovacuum: 'off' } })
   try {
     const url = await cluster.createDatabase('left')
     const session = new pg.Client({ connectionString: url })

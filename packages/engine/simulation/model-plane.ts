@@ -181,7 +181,7 @@ export function modelPlane(world: ModelWorld, access: ModelAccess): DataPlane {
         slotActive: true,
         slotLost: false,
       }),
-      currentLsn: async (shard) => world.databases.get(shard)!.lsn,
+      flushedLsn: async (shard) => world.databases.get(shard)!.lsn,
       probe: async () => ({ latencyMs: 1, value: 1 }),
     },
     close: async () => undefined,

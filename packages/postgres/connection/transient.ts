@@ -6,6 +6,7 @@ const transientStates = new Set([
   '40001', // serialization failure
   '40P01', // deadlock
   '53300', // too many connections
+  '55P03', // a lock was not had in the time that was given
   '57P01', // the server is being stopped, or the session was terminated
   '57P02', // another session crashed
   '57P03', // the server is starting or stopping

@@ -3,14 +3,19 @@ import { type TableName, tableKey } from '@crossfade/model/table-name.ts'
 import type { ResolvedPlan } from '@crossfade/pipeline/resolved-plan.ts'
 import type { StreamEvent } from '../changes/transaction.ts'
 import { quoteIdentifier, quoteTable } from '../connection/quote.ts'
+import { isTransient } from '../connection/transient.ts'
 import type { DirectedTable, Direction } from './direction.ts'
 import type { OriginReader } from './origin-reader.ts'
+import { StepError } from './pipeline.ts'
 import type { TargetSession } from './target-session.ts'
 
 /** The tables have other columns now than this run was set up for; the next one will see them. */
 export class DefinitionsChanged extends Error {
   override readonly name = 'DefinitionsChanged'
 }
+
+/** Everybody who reads the table waits behind an ALTER that waits. Past this the stream gives way, and tries again. */
+const lockMsMax = 2_000
 
 interface ColumnDefinition {
   readonly name: string
@@ -65,8 +70,9 @@ export async function withAddedColumns({ plan, direction, sessions, origin }: De
 }
 
 /**
- * Carries an altered table over to the applied side: columns that were added or dropped, nothing else. Throws `DefinitionsChanged` when the stream must be set up anew, and
- * CF3203 where the plan does not want it, or it can't be derived what was meant (a renamed column looks like one dropped and one added). Idempotent.
+ * Carries an altered table over to the applied side: columns that were added or dropped, nothing else. Throws `DefinitionsChanged` when the stream must be set up anew, the
+ * database's own error when it passes by itself (a lock that is not had within `lockMsMax`), and CF3203 where the plan does not want it, or it can't be derived what was
+ * meant (a renamed column looks like one dropped and one added). Idempotent.
  */
 export async function carryDefinitions(
   event: Extract<StreamEvent, { kind: 'relationChanged' }>,
@@ -106,8 +112,13 @@ export async function carryDefinitions(
     if (actions.length === 0) continue
     altered = true
     try {
-      await session.select(`ALTER TABLE ${quoteTable(table.to)} ${actions.join(', ')}`, [])
+      session.pipeline.execute('BEGIN')
+      session.pipeline.execute(`SET LOCAL lock_timeout = ${lockMsMax}`)
+      session.pipeline.execute(`ALTER TABLE ${quoteTable(table.to)} ${actions.join(', ')}`)
+      await session.select('COMMIT', [])
     } catch (error) {
+      const cause = error instanceof StepError ? error.cause : error
+      if (isTransient(cause)) throw cause
       throw stop(` (${session.shard}: ${reasonOf(error)})`)
     }
   }

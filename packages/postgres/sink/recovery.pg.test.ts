@@ -3,7 +3,8 @@ import { afterEach, test } from 'node:test'
 import { startCluster } from '@crossfade/embedded/cluster.ts'
 import { sharedTestCluster } from '@crossfade/embedded/testing.ts'
 import type { Failure } from '@crossfade/model/failure.ts'
-import { type BenchOptions, type SinkBench, startSinkBench, testTable } from './sink-testing.ts'
+import { asShardId } from '@crossfade/model/ids.ts'
+import { type BenchOptions, openClient, type SinkBench, startSinkBench, testTable } from './sink-testing.ts'
 
 const benches: SinkBench[] = []
 afterEach(async () => {
@@ -131,6 +132,29 @@ test('DM-05 with ddl: apply, columns that are added and dropped are carried over
   assert.deepEqual(await rows(b.targets[0]!), await rows(source!))
   await source!.query(`ALTER TABLE item RENAME COLUMN extra TO renamed; INSERT INTO item VALUES (4, 'd', 'z')`)
   await assert.rejects(again.done, (error: Failure) => error.code === 'CF3203' && /renamed/.test(error.message))
+})
+
+test('DM-05 while somebody else has the table that is to be altered, readers go on, and so does the stream afterwards', async () => {
+  const b = await bench({ tables: [keyed], sourceSql: sql, ddl: 'apply' })
+  const [source] = b.sources
+  const [target] = b.targets
+  const stream = b.follow('source/0')
+  await source!.query(`INSERT INTO item VALUES (1, 'before')`)
+  await b.caughtUp('source/0', stream)
+  await target!.query('BEGIN; SELECT 1 FROM item')
+  await source!.query(`ALTER TABLE item ADD COLUMN extra text; INSERT INTO item VALUES (2, 'after', 'x')`)
+  const reader = await openClient(b.databases.get(asShardId('target/0'))!.url)
+  try {
+    const waiting = `SELECT 1 FROM pg_locks WHERE relation = 'item'::regclass AND mode = 'AccessExclusiveLock' AND NOT granted`
+    while ((await target!.query(waiting)).rowCount === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+    await reader.query(`SET statement_timeout = '60s'`)
+    assert.equal((await reader.query('SELECT 1 FROM item')).rowCount, 1)
+  } finally {
+    await reader.end()
+  }
+  await target!.query('COMMIT')
+  await b.caughtUp('source/0', stream)
+  assert.deepEqual((await target!.query('SELECT extra FROM item ORDER BY id')).rows, [{ extra: null }, { extra: 'x' }])
 })
 
 test('stopping is quick, also while nothing can be reached', async () => {

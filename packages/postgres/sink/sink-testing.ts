@@ -243,7 +243,7 @@ export async function startSinkBench(options: BenchOptions): Promise<SinkBench> 
   return bench
 }
 
-async function openClient(url: string): Promise<pg.Client> {
+export async function openClient(url: string): Promise<pg.Client> {
   const client = new pg.Client({
     connectionString: url,
     options: '-c TimeZone=UTC',

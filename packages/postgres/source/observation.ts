@@ -41,9 +41,10 @@ export function createObservation({ pool, slot }: ObservationOptions): Observati
       }
     },
 
-    currentLsn: (shard) =>
+    flushedLsn: (shard) =>
       pool(shard).withConnection(async (client) => {
-        const { rows } = await client.query<{ lsn: string }>('SELECT pg_current_wal_insert_lsn() AS lsn')
+        // Flushed, for a stream is sent nothing else: where nothing is written any more it never reaches the position of the next insert.
+        const { rows } = await client.query<{ lsn: string }>('SELECT pg_current_wal_flush_lsn() AS lsn')
         return parseLsn(rows[0]!.lsn)
       }),
 

@@ -18,7 +18,7 @@ async function endOf(name: 'catch-up-first' | 'catch-up', standing: bigint): Pro
       source: { shards: [{ id: shard }] },
       cutover: { lagMsMax: 1_000 },
     } as unknown as ResolvedPlan,
-    plane: { observation: { currentLsn: async () => asLsn(standing) } },
+    plane: { observation: { flushedLsn: async () => asLsn(standing) } },
     clock: { now: () => 0 },
     signal: new AbortController().signal,
     streams: { get: async () => ({ at: 0, applied: asLsn(applied), lagMs: 0, mismatches: [] }) },

@@ -28,7 +28,7 @@ export function catchUpStep(name: 'catch-up-first' | 'catch-up' | 'catch-up-reve
 
 /** Where the shards' logs end now. */
 function standing(ports: StepPorts, shards: readonly ShardId[]): Promise<FencePoint[]> {
-  return Promise.all(shards.map(async (shard) => ({ shard, lsn: await ports.plane.observation.currentLsn(shard) })))
+  return Promise.all(shards.map(async (shard) => ({ shard, lsn: await ports.plane.observation.flushedLsn(shard) })))
 }
 
 /** Resolves once the streams of these points have applied everything up to them. */
