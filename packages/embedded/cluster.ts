@@ -210,7 +210,8 @@ class EmbeddedCluster implements Cluster {
     if (pid === undefined) return
     // Held still first, so that it forks no backend between the look and the kill.
     sendSignal(pid, 'SIGSTOP')
-    const processes = [pid, ...childrenOf(pid)]
+    // It last: a backend that sees it gone ends in order, and takes its temporary tables along.
+    const processes = [...childrenOf(pid), pid]
     for (const each of processes) sendSignal(each, 'SIGKILL')
     for (const each of processes) await waitForEnd(each, stopTimeoutMs)
   }
